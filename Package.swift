@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+// The rooms of the house, top to bottom: each target imports only targets above it (ARCHITECTURE.md).
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .treatAllWarnings(as: .error),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "tessera",
+    products: [.executable(name: "tessera", targets: ["tessera"])],
+    targets: [
+        // 0: module maps and shims
+        .target(name: "CLinux", path: "Sources/C/CLinux"),
+        .systemLibrary(name: "CFFmpeg", path: "Sources/C/CFFmpeg", pkgConfig: "libavformat"),
+        .systemLibrary(name: "COpus", path: "Sources/C/COpus", pkgConfig: "opus"),
+        .systemLibrary(name: "CVpx", path: "Sources/C/CVpx", pkgConfig: "vpx"),
+        .systemLibrary(name: "CYUV", path: "Sources/C/CYUV"),
+        // 1
+        room("Core", []),
+        // 2
+        room("Media", ["Core"]),
+        // 3
+        room("Codecs", ["Core", "Media", "CFFmpeg", "COpus", "CVpx", "CYUV"]),
+        room("Mixing", ["Core", "Media", "CYUV"]),
+        room("Files", ["Core", "Media", "CFFmpeg"]),
+        // 4
+        room("Elements", ["Core", "Media", "Codecs", "Mixing", "Files"]),
+        // 5
+        room("Control", ["Core", "Media", "Elements"]),
+        room("Reactor", ["Core", "CLinux"]),
+        // 6
+        .executableTarget(
+            name: "tessera",
+            dependencies: ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control", "Reactor"],
+            exclude: ["README.md"], swiftSettings: settings),
+        // T
+        room("TestKit", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control"]),
+        tests("CoreTests", ["Core", "TestKit"]),
+        tests("MediaTests", ["Core", "Media", "TestKit"]),
+        tests("CodecsTests", ["Core", "Media", "Codecs", "TestKit"]),
+        tests("MixingTests", ["Core", "Media", "Mixing", "TestKit"]),
+        tests("FilesTests", ["Core", "Media", "Files", "TestKit"]),
+        tests("ElementsTests", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "TestKit"]),
+        tests("ControlTests", ["Core", "Media", "Elements", "Control", "TestKit"]),
+        tests("ReactorTests", ["Core", "Reactor", "TestKit"]),
+        tests("TidyTests", []),
+    ],
+    swiftLanguageModes: [.v6]
+)

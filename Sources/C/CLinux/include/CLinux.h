@@ -1,0 +1,12 @@
+// Linux calls that Swift's Glibc module does not show (GNU-only, or macros).
+#pragma once
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+/// Names the calling thread (at most 15 bytes are kept) as `top -H` and debuggers show it.
+void clinux_name_thread(const char *name);
+/// Sets the nice value of the calling thread alone; 0 on success, else an errno value.
+int clinux_nice_thread(int nice);
+/// CPU time the calling thread has used, in nanoseconds.
+int64_t clinux_thread_cpu_nanoseconds(void);

@@ -1,0 +1,23 @@
+// Swift sees neither variadic functions nor the OPUS_SET_* macros: one named function for each.
+#pragma once
+#include <opus/opus.h>
+#include <opus/opus_multistream.h>
+
+static inline int copus_set_bitrate(OpusEncoder *encoder, int bps) {
+    return opus_encoder_ctl(encoder, OPUS_SET_BITRATE(bps));
+}
+static inline int copus_set_complexity(OpusEncoder *encoder, int complexity) {
+    return opus_encoder_ctl(encoder, OPUS_SET_COMPLEXITY(complexity));
+}
+static inline int copus_set_inband_fec(OpusEncoder *encoder, int on) {
+    return opus_encoder_ctl(encoder, OPUS_SET_INBAND_FEC(on));
+}
+static inline int copus_set_packet_loss_percent(OpusEncoder *encoder, int percent) {
+    return opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC(percent));
+}
+static inline int copus_set_dtx(OpusEncoder *encoder, int on) {
+    return opus_encoder_ctl(encoder, OPUS_SET_DTX(on));
+}
+static inline int copus_get_lookahead(OpusEncoder *encoder, int *samples) {
+    return opus_encoder_ctl(encoder, OPUS_GET_LOOKAHEAD(samples));
+}
