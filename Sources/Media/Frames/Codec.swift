@@ -139,3 +139,16 @@ package protocol CodecFactory: Sendable {
     /// A picture scaled to another size (stretched to it), for renditions smaller than their source.
     func scale(_ frame: VideoFrame, width: Int, height: Int, pool: FramePool) -> VideoFrame
 }
+
+extension VideoSpecification: CustomStringConvertible {
+    package var description: String {
+        var text = codec.rawValue
+        if let width, let height { text += " \(width)×\(height)" }
+        if let frameRate { text += " \(frameRate) fps" }
+        return text + " \(bitrate / 1000) kbit/s"
+    }
+}
+
+extension AudioSpecification: CustomStringConvertible {
+    package var description: String { "\(codec.rawValue) \(channels) ch \(bitrate / 1000) kbit/s" }
+}
