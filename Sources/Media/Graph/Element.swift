@@ -42,6 +42,14 @@ package class Element {
         return pad
     }
 
+    /// Adds the pad through which media that this element makes itself leaves, and returns its source.
+    @discardableResult
+    package func addSource(_ kind: MediaKind) -> MediaSource {
+        let source = MediaSource(element: self, kind: kind)
+        addOutput(kind, source: source)
+        return source
+    }
+
     /// Media of another origin, or none, now reaches the pad. Routing elements pass it on.
     package func originChanged(of pad: InputPad) {}
 

@@ -83,7 +83,6 @@ final class DecodedRendition: Rendition, MediaSink {
     /// Offline: moves on as much as the stage and those behind it can take.
     private func feed() {
         guard let stage, context.mode == .offline else { return }
-        let wasFull = pendingFrames >= DecodedRendition.framesPendingMax
         while pendingHead < pending.count, stage.hasRoom, sinksHaveRoom {
             let item = pending[pendingHead]
             pendingHead += 1
@@ -97,11 +96,11 @@ final class DecodedRendition: Rendition, MediaSink {
             pending.removeFirst(pendingHead)
             pendingHead = 0
         }
-        if wasFull, pendingFrames < DecodedRendition.framesPendingMax { upstream.roomAvailable() }
+        if hasRoom { upstream.roomAvailable() }
     }
 
     /// Room for coded frames.
-    var hasRoom: Bool { pendingFrames < DecodedRendition.framesPendingMax }
+    var hasRoom: Bool { pendingFrames < DecodedRendition.framesPendingMax && sinksHaveRoom }
     override func roomAvailable() { feed() }
     override func produceKeyFrame() { upstream.requestKeyFrame() }
 }
