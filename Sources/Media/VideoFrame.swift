@@ -31,6 +31,20 @@ package final class VideoFrame: @unchecked Sendable {
         package let height: Int
         package var chromaWidth: Int { (width + 1) / 2 }
         package var chromaHeight: Int { (height + 1) / 2 }
+
+        /// Planes that lie in memory of whoever makes this, valid as long as that is.
+        package init(
+            y: UnsafeMutablePointer<UInt8>, u: UnsafeMutablePointer<UInt8>, v: UnsafeMutablePointer<UInt8>,
+            strideY: Int, strideUV: Int, width: Int, height: Int
+        ) {
+            self.y = y
+            self.u = u
+            self.v = v
+            self.strideY = strideY
+            self.strideUV = strideUV
+            self.width = width
+            self.height = height
+        }
     }
 
     /// Takes a buffer of the size from `pool` and lets `draw` write every pixel of it; its old content is undefined.
