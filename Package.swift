@@ -51,7 +51,7 @@ let package = Package(
         room("TestKit", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control"]),
         tests("CoreTests", ["Core", "TestKit"]),
         tests("MediaTests", ["Core", "Media", "TestKit"]),
-        tests("CodecsTests", ["Core", "Media", "Codecs", "TestKit"]),
+        tests("CodecsTests", ["Core", "Media", "Codecs", "CFFmpeg", "TestKit"]),
         tests("MixingTests", ["Core", "Media", "Mixing", "TestKit"]),
         tests("FilesTests", ["Core", "Media", "Files", "TestKit"]),
         tests("ElementsTests", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "TestKit"]),

@@ -31,6 +31,20 @@ package final class VideoFrame: @unchecked Sendable {
         package let height: Int
         package var chromaWidth: Int { (width + 1) / 2 }
         package var chromaHeight: Int { (height + 1) / 2 }
+
+        /// Planes that lie in memory of whoever makes this, valid as long as that is.
+        package init(
+            y: UnsafeMutablePointer<UInt8>, u: UnsafeMutablePointer<UInt8>, v: UnsafeMutablePointer<UInt8>,
+            strideY: Int, strideUV: Int, width: Int, height: Int
+        ) {
+            self.y = y
+            self.u = u
+            self.v = v
+            self.strideY = strideY
+            self.strideUV = strideUV
+            self.width = width
+            self.height = height
+        }
     }
 
     /// Takes a buffer of the size from `pool` and lets `draw` write every pixel of it; its old content is undefined.
@@ -40,6 +54,24 @@ package final class VideoFrame: @unchecked Sendable {
     ) throws(Failure) {
         let buffer = pool.picture(width: width, height: height)
         try draw(buffer.planes)
+        self.buffer = buffer
+        planes = buffer.planes
+        changes = nil
+        self.width = width
+        self.height = height
+        self.pts = pts
+        self.pixelAspect = pixelAspect
+    }
+
+    /// The upper left `width` × `height` pixels of a buffer that a decoder has written in place. The decoder may go
+    /// on reading it as a reference, but must not write it again while this frame lives.
+    package init(buffer: PictureBuffer, width: Int, height: Int, pts: MediaTime, pixelAspect: Rational) {
+        let whole = buffer.planes
+        precondition(
+            (1...whole.width).contains(width) && (1...whole.height).contains(height), "a part of the buffer is shown")
+        planes = Planes(
+            y: whole.y, u: whole.u, v: whole.v, strideY: whole.strideY, strideUV: whole.strideUV, width: width,
+            height: height)
         self.buffer = buffer
         changes = nil
         self.width = width
@@ -51,6 +83,7 @@ package final class VideoFrame: @unchecked Sendable {
     /// The same picture (shared memory) due at another time.
     package init(_ other: VideoFrame, pts: MediaTime) {
         buffer = other.buffer
+        planes = other.planes
         changes = nil
         width = other.width
         height = other.height
@@ -62,6 +95,7 @@ package final class VideoFrame: @unchecked Sendable {
     /// frame lives.
     package init(buffer: PictureBuffer, pts: MediaTime, changes: PictureChanges?) {
         self.buffer = buffer
+        planes = buffer.planes
         self.changes = changes
         self.pts = pts
         width = buffer.planes.width
@@ -70,10 +104,12 @@ package final class VideoFrame: @unchecked Sendable {
     }
 
     /// Read access to the planes; the pointers are valid while the frame lives. They must not be written through.
-    package var planes: Planes { buffer.planes }
+    package let planes: Planes
 
     /// Whether both frames show the very same memory (a repeated picture), compared without reading pixels.
-    package func sharesPixels(with other: VideoFrame) -> Bool { buffer === other.buffer }
+    package func sharesPixels(with other: VideoFrame) -> Bool {
+        buffer === other.buffer && width == other.width && height == other.height
+    }
 
     /// Bytes of pixel memory held.
     package var byteCount: Int { buffer.byteCount }
