@@ -1,5 +1,6 @@
 package import Core
 import Glibc
+import Synchronization
 
 /// A decoded picture: planar YUV 4:2:0, 8 bits, limited range, BT.601. Immutable once made, shared by reference.
 ///
@@ -17,6 +18,9 @@ package final class VideoFrame: @unchecked Sendable {
     package let pts: MediaTime
     /// What a compositor knows about the difference to the picture before it; nil from every other source.
     package let changes: PictureChanges?
+    /// Names the pixels: equal in all frames that show the same drawn picture, never used again for another one in
+    /// this process. So whoever remembers what it drew need not keep the picture alive. Good for equality only.
+    package let contentID: UInt64
     private let buffer: PictureBuffer
 
     /// The planes of a picture while it is written.
@@ -56,6 +60,8 @@ package final class VideoFrame: @unchecked Sendable {
         try draw(buffer.planes)
         self.buffer = buffer
         planes = buffer.planes
+        buffer.lend()
+        contentID = nextContentID()
         changes = nil
         self.width = width
         self.height = height
@@ -73,6 +79,8 @@ package final class VideoFrame: @unchecked Sendable {
             y: whole.y, u: whole.u, v: whole.v, strideY: whole.strideY, strideUV: whole.strideUV, width: width,
             height: height)
         self.buffer = buffer
+        buffer.lend()
+        contentID = nextContentID()
         changes = nil
         self.width = width
         self.height = height
@@ -80,11 +88,13 @@ package final class VideoFrame: @unchecked Sendable {
         self.pixelAspect = pixelAspect
     }
 
-    /// The same picture (shared memory) due at another time.
-    package init(_ other: VideoFrame, pts: MediaTime) {
+    /// The same picture (shared memory) due at another time; `changes` if its maker knows them anew.
+    package init(_ other: VideoFrame, pts: MediaTime, changes: PictureChanges? = nil) {
         buffer = other.buffer
         planes = other.planes
-        changes = nil
+        buffer.lend()
+        contentID = other.contentID
+        self.changes = changes
         width = other.width
         height = other.height
         pixelAspect = other.pixelAspect
@@ -96,6 +106,8 @@ package final class VideoFrame: @unchecked Sendable {
     package init(buffer: PictureBuffer, pts: MediaTime, changes: PictureChanges?) {
         self.buffer = buffer
         planes = buffer.planes
+        buffer.lend()
+        contentID = nextContentID()
         self.changes = changes
         self.pts = pts
         width = buffer.planes.width
@@ -103,13 +115,13 @@ package final class VideoFrame: @unchecked Sendable {
         pixelAspect = Rational(1, 1)
     }
 
+    deinit { buffer.endLoan() }
+
     /// Read access to the planes; the pointers are valid while the frame lives. They must not be written through.
     package let planes: Planes
 
     /// Whether both frames show the very same memory (a repeated picture), compared without reading pixels.
-    package func sharesPixels(with other: VideoFrame) -> Bool {
-        buffer === other.buffer && width == other.width && height == other.height
-    }
+    package func sharesPixels(with other: VideoFrame) -> Bool { contentID == other.contentID }
 
     /// Bytes of pixel memory held.
     package var byteCount: Int { buffer.byteCount }
@@ -127,13 +139,25 @@ package struct PictureChanges: Hashable, Sendable {
     }
 }
 
+/// Process-wide count of pictures drawn.
+private let contentCount = Atomic<UInt64>(0)
+private func nextContentID() -> UInt64 { contentCount.wrappingAdd(1, ordering: .relaxed).newValue }
+
 /// Picture memory on loan from a `FramePool`.
 package final class PictureBuffer: @unchecked Sendable {
-    // Sendable: plain memory; `VideoFrame` and the compositor's ring decide who writes and when.
+    // Sendable: plain memory; `VideoFrame` and the compositor's ring decide who writes and when (`isLent`).
     package let planes: VideoFrame.Planes
     package let byteCount: Int
     private let memory: UnsafeMutableRawPointer
     private weak var pool: FramePool?
+    private let loans = Atomic<Int>(0)
+
+    /// Whether a frame shows this memory. Once false, everything its readers did has happened before (their release
+    /// pairs with this acquire), so an owner that has not handed it out since may write it again. A reference count
+    /// would say the same, but neither its documentation nor ThreadSanitizer promises that order.
+    package var isLent: Bool { loans.load(ordering: .acquiring) > 0 }
+    fileprivate func lend() { loans.wrappingAdd(1, ordering: .relaxed) }
+    fileprivate func endLoan() { loans.wrappingSubtract(1, ordering: .releasing) }
 
     fileprivate init(width: Int, height: Int, memory: UnsafeMutableRawPointer, byteCount: Int, pool: FramePool) {
         let layout = PictureLayout(width: width, height: height)
