@@ -108,7 +108,7 @@ package final class PlayerEndpoint: Element {
         stage.push(.seek(target))
     }
 
-    package override func release() {
+    public override func release() {
         guard !isReleased else { return }
         stop()
         super.release()

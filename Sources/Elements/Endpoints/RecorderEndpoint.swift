@@ -151,7 +151,7 @@ package final class RecorderEndpoint: Element {
         stage?.finish()
     }
 
-    package override func release() {
+    public override func release() {
         guard !isReleased else { return }
         // The muxer's stage ends its queue by itself, so the file is closed even though nobody listens any more.
         stop()

@@ -103,11 +103,11 @@ final class CanvasProducer {
         stage.onOutput = { [unowned self] in source.push($0) }
         stage.onProgress = { [unowned self] in clock?.advance() }
         self.stage = stage
-        let clock = self.clock ?? makeClock()
-        self.clock = clock
+        let pacing = clock ?? makeClock()
+        clock = pacing
         for input in inputs { input.port.inputs[.video]?.isActive = true }
-        clock.start()
-        clock.advance()
+        pacing.start()
+        pacing.advance()
     }
 
     private func stop() {

@@ -121,11 +121,11 @@ final class SoundProducer {
         stage.onOutput = { [unowned self] in deliver($0) }
         stage.onProgress = { [unowned self] in clock?.advance() }
         self.stage = stage
-        let clock = self.clock ?? makeClock()
-        self.clock = clock
+        let pacing = clock ?? makeClock()
+        clock = pacing
         for input in inputs { input.port.inputs[.audio]?.isActive = true }
-        clock.start()
-        clock.advance()
+        pacing.start()
+        pacing.advance()
     }
 
     private func stop() {

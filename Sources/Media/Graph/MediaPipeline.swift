@@ -165,7 +165,7 @@ package final class PipelineContext {
 
     // MARK: Stages
 
-    func makeStageRecord(element: String, kind: StageRecord.Kind, detail: String) -> StageRecord {
+    package func makeStageRecord(element: String, kind: StageRecord.Kind, detail: String) -> StageRecord {
         let record = StageRecord(element: element, kind: kind, detail: detail)
         stageRecords.append(record)
         return record
