@@ -95,7 +95,7 @@ final class CanvasProducer {
     private func start() {
         let context = hub.context
         let pool = context.configuration.pool
-        let record = context.makeStageRecord(element: hub.name, kind: .compose, detail: "\(rate) fps")
+        let record = context.makeStageRecord(element: hub, kind: .compose, detail: "\(rate) fps")
         let stage = Stage<CompositionInput, MediaItem>(
             context, record: record, executor: context.host.workers(.composition),
             capacity: CanvasProducer.canvasesInFlightMax, policy: .dropOldest

@@ -112,7 +112,7 @@ final class SoundProducer {
 
     private func start() {
         let context = hub.context
-        let record = context.makeStageRecord(element: hub.name, kind: .mix, detail: "48 kHz, 20 ms")
+        let record = context.makeStageRecord(element: hub, kind: .mix, detail: "48 kHz, 20 ms")
         let isOffline = context.mode == .offline
         let stage = Stage<MixCommand, MixResult>(
             context, record: record, executor: context.host.workers(isOffline ? .composition : .sound),

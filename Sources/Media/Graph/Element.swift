@@ -15,6 +15,10 @@ open class Element {
     package private(set) var outputs: [MediaKind: OutputPad] = [:]
     package private(set) var isReleased = false
     package let log: Log
+    /// Frames that came in over links; the element's sinks count them.
+    package var framesIn = 0
+    /// Frames of its own that went out.
+    package internal(set) var framesOut = 0
     private var reported: Set<PipelineEvent.Detail> = []
 
     package init(_ context: PipelineContext, name: String, className: String) {
