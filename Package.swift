@@ -45,7 +45,7 @@ let package = Package(
         // 6
         .executableTarget(
             name: "tessera",
-            dependencies: ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control", "Reactor"],
+            dependencies: ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control", "Reactor", "CLinux"],
             exclude: ["README.md"], swiftSettings: settings),
         // T
         room("TestKit", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control"]),
