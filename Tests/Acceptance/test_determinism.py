@@ -1,4 +1,4 @@
-"""Two runs of one document give the same recording, whatever else the machine does and however the inputs are stored."""
+"""Two runs of one document give the same recording, whatever the machine does besides, however inputs are stored."""
 
 import contextlib
 import os
@@ -19,7 +19,8 @@ def inputs(tmp_path_factory):
     """Badly interleaved; with B-frames; different lengths; different rates."""
     folder = tmp_path_factory.mktemp("inputs")
     specifications = [
-        ("tidy.mkv", SECONDS, 30, 440, ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "-8", "-c:a", "libopus"]),
+        ("tidy.mkv", SECONDS, 30, 440, ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "-8",
+                                        "-c:a", "libopus"]),
         ("bframes.mp4", SECONDS - 2.5, 25, 550, ["-c:v", "libx264", "-bf", "3", "-b_strategy", "0", "-c:a", "aac"]),
         ("short.webm", 2.2, 24, 660, ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8",
                                       "-c:a", "libvorbis"]),

@@ -18,7 +18,8 @@ def flash_and_beep(folder, seconds: int) -> list:
     """Makes the two inputs. A flash and a beep begin at the same instant, which is a frame's time in both."""
     inputs = []
     for name, rate, sample_rate, codecs in [
-        ("ntsc", "30000/1001", 48000, ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "-8", "-c:a", "libopus"]),
+        ("ntsc", "30000/1001", 48000, ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "-8",
+                                       "-c:a", "libopus"]),
         ("cd", "25", 44100, ["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-c:a", "aac"]),
     ]:
         period = PERIODS[name]
