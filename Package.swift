@@ -49,10 +49,13 @@ let package = Package(
             exclude: ["README.md"], swiftSettings: settings),
         // T
         room("TestKit", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control"]),
+        .executableTarget(
+            name: "bench-mixing", dependencies: ["Core", "Media", "Mixing"], path: "Benchmarks/Mixing",
+            swiftSettings: settings),
         tests("CoreTests", ["Core", "TestKit"]),
         tests("MediaTests", ["Core", "Media", "TestKit"]),
-        tests("CodecsTests", ["Core", "Media", "Codecs", "TestKit"]),
-        tests("MixingTests", ["Core", "Media", "Mixing", "TestKit"]),
+        tests("CodecsTests", ["Core", "Media", "Codecs", "CFFmpeg", "TestKit"]),
+        tests("MixingTests", ["Core", "Media", "Mixing", "TestKit"], exclude: ["Goldens"]),
         tests("FilesTests", ["Core", "Media", "Files", "TestKit"]),
         tests("ElementsTests", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "TestKit"]),
         tests("ControlTests", ["Core", "Media", "Elements", "Control", "TestKit"]),
