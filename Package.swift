@@ -40,7 +40,7 @@ let package = Package(
         // 4
         room("Elements", ["Core", "Media", "Codecs", "Mixing", "Files"]),
         // 5
-        room("Control", ["Core", "Media", "Elements"]),
+        room("Control", ["Core", "Media", "Mixing", "Files", "Elements"]),
         room("Reactor", ["Core", "CLinux"]),
         // 6
         .executableTarget(

@@ -43,6 +43,12 @@ package struct LibraryCodecs: CodecFactory {
     /// The shape on screen is kept: what the stretching does to the pixels is in `pixelAspect`.
     package func scale(_ frame: VideoFrame, width: Int, height: Int, pool: FramePool) -> VideoFrame {
         if width == frame.width, height == frame.height { return frame }
+        // libyuv's box filter rounds its weights down to 1/65536: over more than 16 × 16 pixels that darkens visibly.
+        if frame.width > 16 * width || frame.height > 16 * height {
+            let step = scale(
+                frame, width: max(width, (frame.width + 7) / 8), height: max(height, (frame.height + 7) / 8), pool: pool)
+            return scale(step, width: width, height: height, pool: pool)
+        }
         let shrinks = width <= frame.width && height <= frame.height
         let aspect = Rational(
             frame.pixelAspect.numerator * frame.width * height, frame.pixelAspect.denominator * frame.height * width)

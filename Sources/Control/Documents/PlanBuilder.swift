@@ -237,9 +237,9 @@ struct PlanBuilder {
         else {
             // Not known yet: pending rather than the default of the wire, which could contradict a codec.
             if !given.contains(where: { $0.name == "mediaProfile" }),
-                let uri = given.first(where: { $0.name == "uri" })?.value, case .pending(let text, _) = uri.content
+                let uri = given.first(where: { $0.name == "uri" })?.value, case .pending = uri.content
             {
-                let profile = GivenValue(.pending("from the ending of \(text)", .text), at: uri.position)
+                let profile = GivenValue(.pending("(by the ending of uri)", .text), at: uri.position)
                 given.append(GivenMember(name: "mediaProfile", value: profile))
             }
             return

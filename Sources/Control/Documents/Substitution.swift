@@ -119,11 +119,26 @@ extension Scope {
                 message: "there is no parameter \(quoted(name))\(suggestion(for: name, among: names))")
         }
         used.insert(name)
-        if let index { return try entry(index, of: name, reference) }
+        if let index {
+            if reference.hasSuffix("[index]") { try checkSideBySide(name) }
+            return try entry(index, of: name, reference)
+        }
         return switch bindings[name] {
         case .value(let value): Scope.given(value, as: parameter.type)
         case .absent, nil: nil
         }
+    }
+
+    /// `[index]` reads a list along another: both must have the same length.
+    private func checkSideBySide(_ name: String) throws(SubstitutionError) {
+        guard let entry, case .value(.list(let mine)) = bindings[name],
+            case .value(.list(let theirs)) = bindings[entry.list], mine.count != theirs.count
+        else { return }
+        if case .pending? = mine.first { return }
+        if case .pending? = theirs.first { return }
+        throw SubstitutionError(
+            message: "'\(name)' has \(mine.count == 1 ? "1 entry" : "\(mine.count) entries") and '\(entry.list)' has "
+                + "\(theirs.count); they are read side by side and must be as many")
     }
 
     private mutating func entry(

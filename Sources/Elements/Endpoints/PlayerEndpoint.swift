@@ -33,6 +33,8 @@ package final class PlayerEndpoint: Element {
     private var sentUntil = MediaTime.zero
     private var ends: [MediaKind: MediaTime] = [:]
     private var damagedCount = 0
+    /// Whether the media has been played to its end, or could not be.
+    package private(set) var hasFinished = false
     /// Files told to play together start together if they open within this time.
     private static let openingTime = MediaTime.milliseconds(200)
     /// How long before they are due frames leave, so that decoding them delays nothing.
@@ -66,6 +68,7 @@ package final class PlayerEndpoint: Element {
             readMore()
             sendDue()
         case .stop:
+            hasFinished = false
             playedAt = context.mode == .realTime ? context.now : .zero
             change(to: .start)
             open()
@@ -108,7 +111,7 @@ package final class PlayerEndpoint: Element {
         stage.push(.seek(target))
     }
 
-    package override func release() {
+    public override func release() {
         guard !isReleased else { return }
         stop()
         super.release()
@@ -124,7 +127,7 @@ package final class PlayerEndpoint: Element {
         let interrupt = isFile ? Interrupt() : Interrupt(now: { host.now() })
         self.interrupt = interrupt
         let (uri, options) = (self.uri, Demuxer.Options())
-        let record = context.makeStageRecord(element: name, kind: .demux, detail: uri)
+        let record = context.makeStageRecord(element: self, kind: .demux, detail: uri)
         let stage = Stage<DemuxCommand, DemuxResult>(
             context, record: record, executor: executor, capacity: 4, policy: .wait
         ) { DemuxWork(url: uri, options: options, interrupt: interrupt) }
@@ -290,6 +293,7 @@ package final class PlayerEndpoint: Element {
     private func finish() {
         endSources()
         close()
+        hasFinished = true
         change(to: .stop)
         context.emit(.endOfStream, from: self)
     }

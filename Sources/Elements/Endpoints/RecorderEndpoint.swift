@@ -66,6 +66,8 @@ package final class RecorderEndpoint: Element {
     package let profile: RecordingProfile
     package let stopOnEndOfStream: Bool
     package private(set) var state = UriEndpointState.stop
+    /// Pictures handed to the muxer.
+    package private(set) var picturesRecorded = 0
     /// Media time written, pauses not counted.
     package private(set) var recordedUntil = MediaTime.zero
     /// Called once the file is whole, or failed for good.
@@ -151,7 +153,7 @@ package final class RecorderEndpoint: Element {
         stage?.finish()
     }
 
-    package override func release() {
+    public override func release() {
         guard !isReleased else { return }
         // The muxer's stage ends its queue by itself, so the file is closed even though nobody listens any more.
         stop()
@@ -167,7 +169,7 @@ package final class RecorderEndpoint: Element {
         var options = Muxer.Options()
         options.createsFolders = true
         let chosen = options
-        let record = context.makeStageRecord(element: name, kind: .mux, detail: "\(container.rawValue) \(uri)")
+        let record = context.makeStageRecord(element: self, kind: .mux, codec: container.rawValue, detail: uri)
         let stage = Stage<MuxCommand, MuxResult>(
             context, record: record, executor: executor, capacity: RecorderEndpoint.framesInFlightMax, policy: .dropNewest
         ) {
@@ -194,6 +196,7 @@ package final class RecorderEndpoint: Element {
     }
 
     func take(_ item: MediaItem, _ track: RecordedTrack) {
+        if item.isFrame { framesIn += 1 }
         guard !hasFailed, !isFinishing else { return }
         switch item {
         case .format(let format):
@@ -220,7 +223,7 @@ package final class RecorderEndpoint: Element {
         case .picture, .sound, .message: return
         }
         drain()
-        if (stopOnEndOfStream || context.mode == .offline),
+        if stopOnEndOfStream || context.configuration.endsWithInputs,
             tracks.allSatisfy({ $0.hasEnded || inputs[$0.kind]?.upstream == nil })
         {
             stop()
@@ -260,6 +263,7 @@ package final class RecorderEndpoint: Element {
         while let (index, frame) = interleaver.next() {
             let track = tracks.first { $0.index == index }
             if track?.needsKeyFrame == true, !frame.isKey { continue }
+            if track?.kind == .video { picturesRecorded += 1 }
             recordedUntil = max(recordedUntil, frame.pts + frame.duration)
             if stage.push(.frame(track: index, frame)) { continue }
             fail(.resourceWrite, "“\(uri)” cannot be written as fast as media arrives; frames are left out")

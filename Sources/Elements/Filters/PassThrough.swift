@@ -1,4 +1,4 @@
-package import Core
+import Core
 package import Media
 
 /// In is out. Routes sources rather than frames, so it costs nothing per frame and renditions are shared through it.
@@ -11,5 +11,5 @@ package final class PassThrough: Element {
         }
     }
 
-    package override func originChanged(of pad: InputPad) { outputs[pad.kind]?.origin = pad.origin }
+    public override func originChanged(of pad: InputPad) { outputs[pad.kind]?.origin = pad.origin }
 }

@@ -95,7 +95,7 @@ final class CanvasProducer {
     private func start() {
         let context = hub.context
         let pool = context.configuration.pool
-        let record = context.makeStageRecord(element: hub.name, kind: .compose, detail: "\(rate) fps")
+        let record = context.makeStageRecord(element: hub, kind: .compose, detail: "\(rate) fps")
         let stage = Stage<CompositionInput, MediaItem>(
             context, record: record, executor: context.host.workers(.composition),
             capacity: CanvasProducer.canvasesInFlightMax, policy: .dropOldest
@@ -103,11 +103,11 @@ final class CanvasProducer {
         stage.onOutput = { [unowned self] in source.push($0) }
         stage.onProgress = { [unowned self] in clock?.advance() }
         self.stage = stage
-        let clock = self.clock ?? makeClock()
-        self.clock = clock
+        let pacing = clock ?? makeClock()
+        clock = pacing
         for input in inputs { input.port.inputs[.video]?.isActive = true }
-        clock.start()
-        clock.advance()
+        pacing.start()
+        pacing.advance()
     }
 
     private func stop() {

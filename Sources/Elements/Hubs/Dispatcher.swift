@@ -1,4 +1,4 @@
-package import Core
+import Core
 package import Media
 
 /// Routes ports to ports: each output port shows one input port, an input port may feed many. Pure routing, so every

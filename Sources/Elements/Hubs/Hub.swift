@@ -1,4 +1,4 @@
-package import Core
+import Core
 package import Media
 package import Mixing
 
@@ -25,7 +25,7 @@ package class Hub: Element {
     }
 
     /// Releases the ports first.
-    package override func release() {
+    public override func release() {
         for port in ports.reversed() { port.release() }
         super.release()
     }
@@ -68,9 +68,9 @@ package final class HubPort: Element {
         hub.add(self)
     }
 
-    package override func originChanged(of pad: InputPad) { hub.inputChanged(of: self, pad.kind) }
+    public override func originChanged(of pad: InputPad) { hub.inputChanged(of: self, pad.kind) }
 
-    package override func release() {
+    public override func release() {
         guard !isReleased else { return }
         super.release()
         hub.remove(self)

@@ -51,6 +51,7 @@ class HubInput: MediaSink {
     func receive(_ item: MediaItem) {
         switch item {
         case .picture, .sound:
+            port.framesIn += 1
             isStalled = false
             end = nil
             take(item)
@@ -65,17 +66,27 @@ class HubInput: MediaSink {
     func take(_ item: MediaItem) {}
 }
 
-/// When a hub's output is over: only offline, once every input of either kind has ended.
+/// All inputs of a hub, pictures and sound, to tell when the hub's output is over.
 struct HubInputs {
     var inputs: [HubInput] = []
 
     /// Whether there is media, of any kind, at or after `time`; nil while that is not known yet.
     func extend(beyond time: MediaTime) -> Bool? {
         let linked = inputs.filter(\.isLinked)
+        // An empty hub waits for somebody to join.
+        guard !linked.isEmpty else { return nil }
         if linked.contains(where: { $0.end.map { $0 > time } ?? ($0.watermark > time && !$0.isStalled) }) {
             return true
         }
         return linked.allSatisfy { $0.end != nil || $0.isStalled } ? false : nil
+    }
+}
+
+extension HubInputs {
+    /// Whether every input has ended, at `time` at the latest; false without inputs.
+    func haveEnded(by time: MediaTime) -> Bool {
+        let linked = inputs.filter(\.isLinked)
+        return !linked.isEmpty && linked.allSatisfy { $0.end.map { $0 <= time } ?? false }
     }
 }
 
@@ -145,6 +156,10 @@ final class HubClock {
     private func scheduleTick() {
         timer = hub.context.schedule(at: nextTime) { [weak self] in
             guard let self, isRunning else { return }
+            if hub.context.configuration.endsWithInputs, allInputs().haveEnded(by: nextTime + lookahead) {
+                isFinished = true
+                return finish(nextTime)
+            }
             tick(nextTime)
             // A loop that was held up makes up for nothing: it goes on with the tick that is due.
             next = max(next + 1, hub.context.now.count(per: rate))

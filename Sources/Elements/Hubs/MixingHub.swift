@@ -1,5 +1,5 @@
 import Core
-package import Media
+import Media
 import Mixing
 
 /// A hub that makes new media of what enters its ports: a canvas, mixes of sound, or both. Subclasses say where
@@ -58,7 +58,7 @@ package class MixingHub: Hub {
         }
     }
 
-    package override func release() {
+    public override func release() {
         guard !isReleased else { return }
         super.release()
         canvas?.release()

@@ -112,7 +112,7 @@ final class SoundProducer {
 
     private func start() {
         let context = hub.context
-        let record = context.makeStageRecord(element: hub.name, kind: .mix, detail: "48 kHz, 20 ms")
+        let record = context.makeStageRecord(element: hub, kind: .mix, detail: "48 kHz, 20 ms")
         let isOffline = context.mode == .offline
         let stage = Stage<MixCommand, MixResult>(
             context, record: record, executor: context.host.workers(isOffline ? .composition : .sound),
@@ -121,11 +121,11 @@ final class SoundProducer {
         stage.onOutput = { [unowned self] in deliver($0) }
         stage.onProgress = { [unowned self] in clock?.advance() }
         self.stage = stage
-        let clock = self.clock ?? makeClock()
-        self.clock = clock
+        let pacing = clock ?? makeClock()
+        clock = pacing
         for input in inputs { input.port.inputs[.audio]?.isActive = true }
-        clock.start()
-        clock.advance()
+        pacing.start()
+        pacing.advance()
     }
 
     private func stop() {

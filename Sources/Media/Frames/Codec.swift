@@ -143,14 +143,16 @@ package protocol CodecFactory: Sendable {
 }
 
 extension VideoSpecification: CustomStringConvertible {
+    /// Without the codec: `1280×720 30 fps 1500 kbit/s`.
     package var description: String {
-        var text = codec.rawValue
-        if let width, let height { text += " \(width)×\(height)" }
-        if let frameRate { text += " \(frameRate) fps" }
-        return text + " \(bitrate / 1000) kbit/s"
+        var text = ""
+        if let width, let height { text += "\(width)×\(height) " }
+        if let frameRate { text += "\(frameRate) fps " }
+        return text + "\(bitrate / 1000) kbit/s"
     }
 }
 
 extension AudioSpecification: CustomStringConvertible {
-    package var description: String { "\(codec.rawValue) \(channels) ch \(bitrate / 1000) kbit/s" }
+    /// Without the codec: `2 ch 96 kbit/s`.
+    package var description: String { "\(channels) ch \(bitrate / 1000) kbit/s" }
 }

@@ -3,7 +3,9 @@ package import Core
 /// A node of the graph: pads by media kind, a name, events. Subclasses say what happens between the pads.
 ///
 /// Created on the pipeline's loop and lives in its context until `release`. Knows no threads.
-package class Element {
+///
+/// `open`, with the pad it names, only because Swift lets other targets of a package subclass nothing less.
+open class Element {
     package unowned let context: PipelineContext
     /// Unique in the pipeline.
     package let name: String
@@ -13,6 +15,10 @@ package class Element {
     package private(set) var outputs: [MediaKind: OutputPad] = [:]
     package private(set) var isReleased = false
     package let log: Log
+    /// Frames that came in over links; the element's sinks count them.
+    package var framesIn = 0
+    /// Frames of its own that went out.
+    package internal(set) var framesOut = 0
     private var reported: Set<PipelineEvent.Detail> = []
 
     package init(_ context: PipelineContext, name: String, className: String) {
@@ -51,7 +57,7 @@ package class Element {
     }
 
     /// Media of another origin, or none, now reaches the pad. Routing elements pass it on.
-    package func originChanged(of pad: InputPad) {}
+    open func originChanged(of pad: InputPad) {}
 
     // MARK: Connections
 
@@ -93,7 +99,7 @@ package class Element {
     }
 
     /// Cuts all connections and leaves the pipeline. Subclasses end their work first and then call this.
-    package func release() {
+    open func release() {
         guard !isReleased else { return }
         isReleased = true
         for pad in outputs.values {
@@ -176,7 +182,7 @@ package final class OutputPad {
 }
 
 /// Where media of one kind enters an element.
-package final class InputPad {
+public final class InputPad {
     package unowned let element: Element
     package let kind: MediaKind
     package fileprivate(set) weak var upstream: OutputPad?

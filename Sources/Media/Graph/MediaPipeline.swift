@@ -15,6 +15,9 @@ package struct PipelineConfiguration: Sendable {
     package var pool: FramePool
     package var log: Log
     package var decoderLimits = DecoderLimits()
+    /// Hubs are over when all their inputs are, and recorders stop when all that is connected to them has ended: for
+    /// runs of a document. Elsewhere somebody may always join.
+    package var endsWithInputs = false
     /// Offline, a source without progress for this long (real time) no longer holds the others back.
     package var stallTimeout = MediaTime.seconds(10)
 
@@ -165,8 +168,10 @@ package final class PipelineContext {
 
     // MARK: Stages
 
-    func makeStageRecord(element: String, kind: StageRecord.Kind, detail: String) -> StageRecord {
-        let record = StageRecord(element: element, kind: kind, detail: detail)
+    package func makeStageRecord(
+        element: Element, kind: StageRecord.Kind, codec: String? = nil, detail: String = ""
+    ) -> StageRecord {
+        let record = StageRecord(element: element.name, kind: kind, codec: codec, detail: detail)
         stageRecords.append(record)
         return record
     }
@@ -192,8 +197,9 @@ package final class StageRecord {
     package enum Kind: String, Sendable { case decode, encode, compose, mix, demux, mux }
     package let element: String
     package let kind: Kind
-    /// Codec or format, as in `vp8 1280×720`; may become more exact while the stage runs.
-    package var detail: String
+    package let codec: String?
+    /// What tells it from its neighbours, as in `1280×720 1500 kbit/s`.
+    package let detail: String
     package var frames = 0
     package var cpuNanoseconds: Int64 = 0
     /// Sinks that shared the result, at most at one time.
@@ -201,9 +207,10 @@ package final class StageRecord {
     /// What was dropped, by reason.
     package var drops: [String: Int] = [:]
 
-    init(element: String, kind: Kind, detail: String) {
+    init(element: String, kind: Kind, codec: String?, detail: String) {
         self.element = element
         self.kind = kind
+        self.codec = codec
         self.detail = detail
     }
     package func drop(_ reason: String, _ count: Int = 1) { drops[reason, default: 0] += count }

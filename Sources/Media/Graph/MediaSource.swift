@@ -50,6 +50,7 @@ package final class MediaSource {
     package func push(_ item: MediaItem) {
         if item.isFrame {
             framesSeen += 1
+            element.framesOut += 1
             if !listenersKnow {
                 listenersKnow = true
                 for pad in listeners { pad.setFlowing(true) }

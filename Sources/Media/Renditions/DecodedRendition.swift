@@ -20,7 +20,7 @@ final class DecodedRendition: Rendition, MediaSink {
     override func start() {
         guard case .encoded(let format) = source.form else { return }
         let record = context.makeStageRecord(
-            element: source.element.name, kind: .decode, detail: format.codecName)
+            element: source.element, kind: .decode, codec: format.codecName, detail: "")
         self.record = record
         let configuration = context.configuration
         let priority: WorkPriority = source.kind == .audio ? .sound : .decode

@@ -26,11 +26,12 @@ final class EncodedRendition: Rendition, MediaSink {
             if specification.frameRate == nil { specification.frameRate = source.nominalFrameRate }
             let complete = specification
             record = context.makeStageRecord(
-                element: source.element.name, kind: .encode, detail: complete.description)
+                element: source.element, kind: .encode, codec: complete.codec.rawValue, detail: complete.description)
             make = { VideoEncodeWork(complete, codecs: codecs, pool: pool) }
         case .audio(let specification):
             record = context.makeStageRecord(
-                element: source.element.name, kind: .encode, detail: specification.description)
+                element: source.element, kind: .encode, codec: specification.codec.rawValue,
+                detail: specification.description)
             make = { AudioEncodeWork(try codecs.audioEncoder(specification)) }
         case .native, .raw: preconditionFailure("only specifications are encoded")
         }
