@@ -131,7 +131,9 @@ package struct AudioSpecification: Hashable, Sendable {
 
 /// Makes codecs. `Codecs.LibraryCodecs` makes the real ones, TestKit synthetic ones.
 package protocol CodecFactory: Sendable {
-    func videoDecoder(_ format: VideoFormat, pool: FramePool, limits: DecoderLimits) throws(CodecError) -> any VideoDecoder
+    func videoDecoder(
+        _ format: VideoFormat, pool: FramePool, limits: DecoderLimits
+    ) throws(CodecError) -> any VideoDecoder
     func audioDecoder(_ format: AudioFormat) throws(CodecError) -> any AudioDecoder
     /// `specification` has width, height and frame rate filled in by the caller.
     func videoEncoder(_ specification: VideoSpecification) throws(CodecError) -> any VideoEncoder
