@@ -165,8 +165,10 @@ package struct AudioMixer: Sendable {
         let (from, to) = (input.gainBefore * sign, input.gain * sign)
         sum.withUnsafeMutableBufferPointer { sum in
             input.frame.samples.withUnsafeBufferPointer { samples in
-                if input.frame.channels == channels, from == to {
+                if from == to, input.frame.channels == channels {
                     Samples.add(samples, gain: to, to: sum)
+                } else if from == to, channels == 2 {
+                    Samples.addToBoth(samples, gain: to, to: sum)
                 } else {
                     Samples.add(
                         samples, channels: input.frame.channels, from: from, to: to, sum: sum, sumChannels: channels)
@@ -196,6 +198,30 @@ extension Samples {
             for index in 0..<samples.count { target[index] += source[index] }
         } else {
             for index in 0..<samples.count { target[index] += source[index] * gain }
+        }
+    }
+
+    /// Adds one channel × gain to both of a sum, eight samples at a time.
+    static func addToBoth(
+        _ samples: UnsafeBufferPointer<Float>, gain: Float, to sum: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(samples.count * 2 == sum.count, "a sum has the length of its parts")
+        guard let source = samples.baseAddress, let target = sum.baseAddress else { return }
+        let (from, to) = (UnsafeRawPointer(source), UnsafeMutableRawPointer(target))
+        var index = 0
+        while index + 8 <= samples.count {
+            let part = from.loadUnaligned(fromByteOffset: index * 4, as: SIMD8<Float>.self) * gain
+            var both = SIMD16<Float>()
+            both.evenHalf = part
+            both.oddHalf = part
+            let total = to.loadUnaligned(fromByteOffset: index * 8, as: SIMD16<Float>.self) + both
+            to.storeBytes(of: total, toByteOffset: index * 8, as: SIMD16<Float>.self)
+            index += 8
+        }
+        while index < samples.count {
+            target[2 * index] += source[index] * gain
+            target[2 * index + 1] += source[index] * gain
+            index += 1
         }
     }
 

@@ -116,9 +116,8 @@ package final class Compositor {
             ring[slot].lastUse = sequence
             return slot
         }
-        if ring.count == Compositor.ringMax, let oldest = ring.indices.min(by: { ring[$0].lastUse < ring[$1].lastUse }) {
-            ring.remove(at: oldest)
-        }
+        let oldest = ring.indices.min { ring[$0].lastUse < ring[$1].lastUse }
+        if ring.count == Compositor.ringMax, let oldest { ring.remove(at: oldest) }
         ring.append(Canvas(buffer: pool.picture(width: job.width, height: job.height), scene: nil, lastUse: sequence))
         return ring.count - 1
     }

@@ -200,6 +200,22 @@ private func bruteForceMap(_ old: VideoFrame, _ new: VideoFrame) -> ChangeMap {
         _ = hoard
     }
 
+    /// Readers on other threads let go of pictures at any moment; ThreadSanitizer watches that reuse comes after.
+    @Test func readersOnOtherThreadsSeeWholePictures() async {
+        var script = JobScript(seed: 11)
+        let jobs = (0..<60).map { _ in script.next() }
+        let expected = jobs.map { Compositor(pool: testPool).render($0).pixelHash }
+        let compositor = Compositor(pool: FramePool())
+        let isRight = await withTaskGroup(of: Bool.self) { group in
+            for (job, hash) in zip(jobs, expected) {
+                let frame = compositor.render(job)
+                group.addTask { frame.pixelHash == hash }
+            }
+            return await group.reduce(true) { $0 && $1 }
+        }
+        #expect(isRight)
+    }
+
     @Test func sharedTilesAreScaledOnceForAllCanvases() {
         let cache = ScaledTileCache()
         let frames = (0..<4).map { textured(64, 36, seed: UInt64($0)) }

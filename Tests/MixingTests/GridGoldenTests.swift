@@ -8,7 +8,9 @@ import Testing
 /// Pixels at known places, and hashes of whole canvases.
 @Suite struct GridGoldenTests {
     /// Flat pictures whose luma and chroma name them.
-    private func pictures(_ count: Int, _ width: Int, _ height: Int, aspect: Rational = Rational(1, 1)) -> [VideoFrame] {
+    private func pictures(
+        _ count: Int, _ width: Int, _ height: Int, aspect: Rational = Rational(1, 1)
+    ) -> [VideoFrame] {
         (0..<count).map { (index: Int) -> VideoFrame in
             let (y, u, v) = (UInt8(40 + 20 * index), UInt8(60 + 15 * index), UInt8(200 - 15 * index))
             return flat(width, height, y: y, u: u, v: v, aspect: aspect)
@@ -107,7 +109,9 @@ import Testing
             let job = CompositionJob(
                 width: 64, height: 64, pts: .zero,
                 tiles: [
-                    Tile(frame: high, region: Region(x: 0.25, y: 0.25, width: 0.5, height: 0.5, z: z), opacity: opacity),
+                    Tile(
+                        frame: high, region: Region(x: 0.25, y: 0.25, width: 0.5, height: 0.5, z: z),
+                        opacity: opacity),
                     Tile(frame: low, region: Region(z: 1), fit: .stretch),
                 ])
             return Compositor(pool: testPool).render(job)

@@ -16,16 +16,24 @@ static uint8_t clamped(int32_t sum) {
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-typedef void columns_function(const uint8_t *from, uint8_t *to, const cscale_axis *axis);
+// One or two rows.
+typedef void columns_function(
+    const uint8_t *from, ptrdiff_t from_stride, uint8_t *to, ptrdiff_t to_stride, int32_t rows,
+    const cscale_axis *axis);
 typedef void rows_function(const uint8_t *const *from, uint8_t *to, int32_t count, const int8_t *weights, int32_t taps);
 
-static void columns_plain(const uint8_t *from, uint8_t *to, const cscale_axis *axis) {
-    for (int32_t i = 0; i < axis->count; i++) {
-        int32_t sum = 0;
-        for (int32_t t = 0; t < axis->taps; t++) {
-            sum += axis->weights[i * axis->taps + t] * from[axis->starts[i] + t];
+static void columns_plain(
+    const uint8_t *from, ptrdiff_t from_stride, uint8_t *to, ptrdiff_t to_stride, int32_t rows,
+    const cscale_axis *axis
+) {
+    for (int32_t row = 0; row < rows; row++, from += from_stride, to += to_stride) {
+        for (int32_t i = 0; i < axis->count; i++) {
+            int32_t sum = 0;
+            for (int32_t t = 0; t < axis->taps; t++) {
+                sum += axis->weights[i * axis->taps + t] * from[axis->starts[i] + t];
+            }
+            to[i] = clamped(sum);
         }
-        to[i] = clamped(sum);
     }
 }
 
@@ -40,34 +48,55 @@ static void rows_plain(const uint8_t *const *from, uint8_t *to, int32_t count, c
 #if defined(__x86_64__)
 #define AVX2 __attribute__((target("avx2")))
 
-// Two groups of four outputs each: sixteen sums of two products, output by output.
-AVX2 static inline __m256i two_groups(const uint8_t *from, const cscale_axis *axis, int32_t group, int32_t quad) {
-    int32_t quads = axis->taps / 4;
+// Two groups of four outputs each: sixteen sums of pairs of products, output by output.
+AVX2 static inline __m256i two_groups(
+    const uint8_t *from, const int32_t *bases, const __m256i *shuffles, const __m256i *weights, int32_t quads
+) {
     __m256i pixels = _mm256_inserti128_si256(
-        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(from + axis->bases[group]))),
-        _mm_loadu_si128((const __m128i *)(from + axis->bases[group + 1])), 1);
-    // Groups come in pairs: quad q of both lies side by side.
-    ptrdiff_t entry = ((ptrdiff_t)(group / 2) * quads + quad) * 32;
-    __m256i shuffle = _mm256_loadu_si256((const __m256i *)(axis->shuffles + entry));
-    __m256i weights = _mm256_loadu_si256((const __m256i *)(axis->groupWeights + entry));
-    return _mm256_maddubs_epi16(_mm256_shuffle_epi8(pixels, shuffle), weights);
+        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(from + bases[0]))),
+        _mm_loadu_si128((const __m128i *)(from + bases[1])), 1);
+    __m256i sums = _mm256_maddubs_epi16(_mm256_shuffle_epi8(pixels, shuffles[0]), weights[0]);
+    if (quads == 1) return sums;
+    return _mm256_add_epi16(sums, _mm256_maddubs_epi16(_mm256_shuffle_epi8(pixels, shuffles[1]), weights[1]));
 }
 
-AVX2 static void columns_avx2(const uint8_t *from, uint8_t *to, const cscale_axis *axis) {
+// Loading the tables is most of the work, so two rows share it.
+AVX2 static inline void columns_quads(
+    const uint8_t *from, ptrdiff_t from_stride, uint8_t *to, ptrdiff_t to_stride, int32_t rows,
+    const cscale_axis *axis, int32_t quads
+) {
     const __m256i round = _mm256_set1_epi16(ROUND);
-    for (int32_t i = 0, group = 0; i < axis->count; i += 16, group += 4) {
-        __m256i low = two_groups(from, axis, group, 0);
-        __m256i high = two_groups(from, axis, group + 2, 0);
-        if (axis->taps == 8) {
-            low = _mm256_add_epi16(low, two_groups(from, axis, group, 1));
-            high = _mm256_add_epi16(high, two_groups(from, axis, group + 2, 1));
+    const int32_t *bases = axis->bases;
+    const __m256i *table_shuffles = (const __m256i *)axis->shuffles;
+    const __m256i *table_weights = (const __m256i *)axis->groupWeights;
+    for (int32_t i = 0; i < axis->count; i += 16, bases += 4) {
+        __m256i shuffles[4], weights[4];
+        for (int32_t k = 0; k < 2 * quads; k++) {
+            shuffles[k] = _mm256_loadu_si256(table_shuffles++);
+            weights[k] = _mm256_loadu_si256(table_weights++);
         }
-        // hadd works per 128-bit lane: groups 0 2 | 1 3, brought back into order.
-        __m256i sums = _mm256_permute4x64_epi64(_mm256_hadd_epi16(low, high), 0xD8);
-        sums = _mm256_srai_epi16(_mm256_add_epi16(sums, round), SHIFT);
-        __m256i bytes = _mm256_permute4x64_epi64(_mm256_packus_epi16(sums, sums), 0xD8);
-        _mm_storeu_si128((__m128i *)(to + i), _mm256_castsi256_si128(bytes));
+        for (int32_t row = 0; row < rows; row++) {
+            const uint8_t *line = from + row * from_stride;
+            __m256i low = two_groups(line, bases, shuffles, weights, quads);
+            __m256i high = two_groups(line, bases + 2, shuffles + quads, weights + quads, quads);
+            // hadd works per 128-bit lane: groups 0 2 | 1 3, brought back into order.
+            __m256i sums = _mm256_permute4x64_epi64(_mm256_hadd_epi16(low, high), 0xD8);
+            sums = _mm256_srai_epi16(_mm256_add_epi16(sums, round), SHIFT);
+            __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+            _mm_storeu_si128((__m128i *)(to + row * to_stride + i), bytes);
+        }
     }
+}
+
+AVX2 static void columns_avx2(
+    const uint8_t *from, ptrdiff_t from_stride, uint8_t *to, ptrdiff_t to_stride, int32_t rows,
+    const cscale_axis *axis
+) {
+    int32_t quads = axis->taps / 4;
+    if (rows == 2 && quads == 2) columns_quads(from, from_stride, to, to_stride, 2, axis, 2);
+    else if (rows == 2) columns_quads(from, from_stride, to, to_stride, 2, axis, 1);
+    else if (quads == 2) columns_quads(from, from_stride, to, to_stride, 1, axis, 2);
+    else columns_quads(from, from_stride, to, to_stride, 1, axis, 1);
 }
 
 AVX2 static inline __m256i weighted_rows(
@@ -114,11 +143,17 @@ static inline void scale(
 ) {
     ptrdiff_t stride = ring_stride(columns->count);
     int32_t done = rows->starts[0];
+    int32_t end = rows->starts[rows->count - 1] + rows->taps;
     for (int32_t y = 0; y < rows->count; y++) {
         int32_t start = rows->starts[y];
+        // Rows that no output needs, as with a ratio above the taps, are passed over.
         if (done < start) done = start;
-        for (; done < start + rows->taps; done++) {
-            scale_columns(from + done * from_stride, scratch + (done & (RING - 1)) * stride, columns);
+        while (done < start + rows->taps) {
+            // A pair begins on an even row, so that it does not wrap around the ring.
+            int32_t step = (done & 1) == 0 && done + 1 < end ? 2 : 1;
+            scale_columns(
+                from + done * from_stride, from_stride, scratch + (done & (RING - 1)) * stride, stride, step, columns);
+            done += step;
         }
         const uint8_t *taps[8];
         for (int32_t t = 0; t < rows->taps; t++) taps[t] = scratch + ((start + t) & (RING - 1)) * stride;
