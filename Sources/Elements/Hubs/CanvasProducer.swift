@@ -19,7 +19,7 @@ final class PictureInput: HubInput {
         queue.push(picture)
     }
 
-    override var hasRoom: Bool { !queue.isFull && super.hasRoom }
+    override var isFull: Bool { queue.isFull }
 
     override func reset() {
         super.reset()
@@ -29,7 +29,6 @@ final class PictureInput: HubInput {
 
     /// Moves on to the picture due at `time`; after the end of the stream there is none.
     func show(at time: MediaTime, interval: MediaTime) {
-        consumed = time
         current = queue.due(at: time, interval: interval)
         if let end, end <= time, queue.count == 0 { current = nil }
     }
@@ -129,9 +128,6 @@ final class CanvasProducer {
     private func tick(at time: MediaTime) {
         for input in inputs { input.show(at: time, interval: rate.interval) }
         if let job = compose(inputs, time) { stage?.push(.job(job)) }
-        if hub.context.mode == .offline {
-            for input in inputs where input.hasRoom { input.port.inputs[.video]?.roomAvailable() }
-        }
     }
 
     func release() {

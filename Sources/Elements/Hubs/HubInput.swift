@@ -11,8 +11,8 @@ class HubInput: MediaSink {
     private(set) var watermark = MediaTime.distantPast
     /// When the stream was over, once it is.
     private(set) var end: MediaTime?
-    /// The hub has used what came before this time.
-    var consumed = MediaTime.zero
+    /// The hub's next tick waits for everything due before this time.
+    var needed = MediaTime.zero
     /// Offline: media beyond what the hub has used that may wait here.
     private static let leadMax = MediaTime.milliseconds(1000)
     /// Left behind by an offline run because it made no progress for `stallTimeout`.
@@ -46,7 +46,13 @@ class HubInput: MediaSink {
     // MARK: MediaSink
 
     func choose(from form: NativeForm) -> RenditionKey { .raw }
-    var hasRoom: Bool { watermark == .infinity || watermark <= consumed + HubInput.leadMax }
+    /// Offline: there is always room for what the next tick needs, and otherwise as long as not too much waits.
+    final var hasRoom: Bool {
+        watermark == .infinity || watermark < needed || (!isFull && watermark <= needed + HubInput.leadMax)
+    }
+
+    /// Whether as much waits as should.
+    var isFull: Bool { false }
 
     func receive(_ item: MediaItem) {
         switch item {
@@ -141,6 +147,7 @@ final class HubClock {
     func start() {
         guard !isRunning else { return }
         isRunning = true
+        for input in inputs() { input.needed = nextTime + completeness }
         if hub.context.mode == .realTime {
             // Numbered by the pipeline's clock, so that sound and picture of all hubs share one time line.
             next = max(next, hub.context.now.count(per: rate) + 1)
@@ -191,8 +198,17 @@ final class HubClock {
             tick(time)
             next += 1
             hasMoved = true
+            askForMore()
         }
         if hasMoved || stallTimer == nil { watchForStall() }
+    }
+
+    /// Tells the inputs what the next tick needs, and those that have room for it to send.
+    private func askForMore() {
+        for input in inputs() {
+            input.needed = nextTime + completeness
+            if input.hasRoom { input.port.inputs[input.kind]?.roomAvailable() }
+        }
     }
 
     /// An input that holds everybody back without any progress is left behind after `stallTimeout`.

@@ -20,7 +20,7 @@ final class SoundInput: HubInput {
         advance(to: block.end)
     }
 
-    override var hasRoom: Bool { !queue.isFull && super.hasRoom }
+    override var isFull: Bool { queue.isFull }
 
     override func reset() {
         super.reset()
@@ -29,8 +29,7 @@ final class SoundInput: HubInput {
 
     /// What this port says in the block that begins at `time`.
     func block(at time: MediaTime) -> MixerInput {
-        consumed = time + SoundProducer.blockRate.interval
-        return MixerInput(
+        MixerInput(
             port: number, block: queue.take(from: time), gain: port.options.gain, isMuted: port.options.isMuted)
     }
 }
@@ -150,9 +149,6 @@ final class SoundProducer {
         let blocks = inputs.map { $0.block(at: time) }
         let wanted = sources.filter(\.value.isWanted).map(\.key)
         stage?.push(.mix(time, blocks, wanted))
-        if hub.context.mode == .offline {
-            for input in inputs where input.hasRoom { input.port.inputs[.audio]?.roomAvailable() }
-        }
     }
 
     private func deliver(_ result: MixResult) {
