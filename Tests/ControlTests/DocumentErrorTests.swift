@@ -179,7 +179,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"from": "in", "to": "rc"}"#, "21: to: there is no element 'rc' (did you mean 'rec'?)"),
+        (#"{"from": "in", "to": "rc"}"#, "22: to: there is no element 'rc' (did you mean 'rec'?)"),
         (#"{"from": "rec", "to": "thru"}"#, "10: 'rec' (RecorderEndpoint) gives no media; it can only be a sink"),
         (#"{"from": "thru", "to": "in"}"#, "24: 'in' (PlayerEndpoint) takes no media; it can only be a source"),
         (
@@ -280,27 +280,27 @@ import Testing
         ),
         (
             #"{"object": "d", "method": "connect", "with": {"source": "p"}}"#,
-            "1: Dispatcher.connect: Dispatcher.connect needs sink, the name of a HubPort"
+            "1: 'd'.connect: it needs sink, the name of a HubPort"
         ),
         (
             #"{"object": "d", "method": "connect", "with": {"source": "p", "sink": "d"}}"#,
-            "70: Dispatcher.connect: sink must be the name of a HubPort: 'd' is a Dispatcher"
+            "70: 'd'.connect: sink must be the name of a HubPort: 'd' is a Dispatcher"
         ),
         (
             #"{"object": "d", "method": "connect", "with": {"source": "p", "sink": "x"}}"#,
-            "70: Dispatcher.connect: sink must be the name of a HubPort: there is no element 'x'"
+            "70: 'd'.connect: sink must be the name of a HubPort: there is no element 'x'"
         ),
         (#"{"object": "e", "method": "connect"}"#, "12: object: there is no element 'e'"),
         (#"{"object": "d"}"#, "1: an operation needs method, the name of one"),
     ])
     func operation(text: String, message: String) {
         let elements = [#""d": {"class": "Dispatcher"}"#, #""p": {"class": "HubPort", "hub": "d"}"#]
-        #expect(errors(graph(elements: elements, invoke: [text])) == ["x.json:6:\(message)"])
+        #expect(errors(graph(elements: elements, invoke: [text])) == ["x.json:7:\(message)"])
     }
 
     @Test(arguments: [
         (#""n": {"type": "integer"}"#,
-            "23: parameter 'n': the type must be string, uri, int, float, boolean, enum or list, found 'integer'"),
+            "31: parameter 'n': the type must be string, uri, int, float, boolean, enum or list, found 'integer'"),
         (#""n": {}"#, "17: parameter 'n' needs type"),
         (#""n": {"type": "list"}"#, "31: parameter 'n' needs of, the type of its entries"),
         (#""n": {"type": "list", "of": "list"}"#,
@@ -346,7 +346,7 @@ import Testing
             links: [#"{"from": "b", "to": "zz"}"#, #"{"from": "b", "to": "a"}"#])
         let found = errors(text)
         // Nothing is said of the link to 'a': its own line says what is wrong with it.
-        #expect(found.map { $0.prefix(12) } == ["x.json:2:16:", "x.json:3:1: ", "x.json:5:20:"])
+        #expect(found.map { $0.prefix(12) } == ["x.json:2:16:", "x.json:3:1: ", "x.json:5:21:"])
     }
 
     @Test func onlyTheFirstTwenty() {

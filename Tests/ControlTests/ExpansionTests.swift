@@ -68,7 +68,7 @@ import Testing
         #expect(plan.links.filter { $0.from == "input[1]" }.map(\.to) == ["port[1]", "track[1]"])
         #expect(
             failure(try pipeline("split-tracks"), ["inputs=a,b,c", "output=m.webm", "tracks=x.webm,y.mkv"]) == [
-                "pipelines/split-tracks.json:42:24: 'track[0]': 'tracks' has 2 entries and 'inputs' has 3; they are read "
+                "pipelines/split-tracks.json:35:24: 'track[0]': 'tracks' has 2 entries and 'inputs' has 3; they are read "
                     + "side by side and must be as many"
             ])
     }

@@ -4,12 +4,12 @@ import Testing
 
 @Suite struct JSONTests {
     @Test(arguments: [
-        ("null", JSON.null), ("true", true), (" false ", false), ("0", 0), ("-0", 0), ("-12", -12), ("1.5", 1.5),
+        ("null", .null), ("true", true), (" false ", false), ("0", 0), ("-0", 0), ("-12", -12), ("1.5", 1.5),
         ("1e3", .double(1000)), ("1.0", .double(1)), ("-2.5E-1", -0.25), ("9223372036854775807", .int(.max)),
         ("-9223372036854775808", .int(.min)), (#""""#, ""), (#""a\"\\\/\b\f\n\r\t""#, "a\"\\/\u{8}\u{C}\n\r\t"),
         (#""\u00e9\ud83d\ude00é😀""#, "é😀é😀"), ("[]", []), ("[1,[2],{}]", [1, [2], [:]]),
         (#"{"a":1,"b":{"c":null}}"#, ["a": 1, "b": ["c": nil]]), ("\u{FEFF}1", 1), (#""\u0000""#, "\u{0}"),
-    ])
+    ] as [(String, JSON)])
     func parses(text: String, value: JSON) throws {
         #expect(try JSONNode(parsing: text).json == value)
     }
@@ -61,16 +61,16 @@ import Testing
     }
 
     @Test(arguments: [
-        ("// a\n/* b\n */ [1, // c\n 2] /**/", [1, 2] as JSON?, ""),
+        ("// a\n/* b\n */ [1, // c\n 2] /**/", [1, 2], ""),
         ("{\"a\": /* x */ 1} // end", ["a": 1], ""),
         ("[\"// no /* comment */\"]", ["// no /* comment */"], ""),
         ("[1] /* never", nil, "line 1, column 5: a comment that begins with /* never ends"),
         ("[1] /*/", nil, "line 1, column 5: a comment that begins with /* never ends"),
         ("[1 / 2]", nil, "line 1, column 4: expected '//' or '/*' to begin a comment, found '/'"),
         ("/* ä\n */ x", nil, "line 2, column 5: expected a value, found 'x'"),
-    ])
+    ] as [(String, JSON?, String)])
     func comments(text: String, value: JSON?, message: String) {
-        #expect(try? JSONNode(parsing: text, limits: .document).json == value)
+        #expect((try? JSONNode(parsing: text, limits: .document))?.json == value)
         if value == nil { #expect(JSONTests.error(text, .document) == message) }
     }
 
@@ -118,10 +118,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (JSON.null, "null"), (true, "true"), (-3, "-3"), (1.5, "1.5"), (.double(2), "2.0"), (.double(.infinity), "null"),
+        (.null, "null"), (true, "true"), (-3, "-3"), (1.5, "1.5"), (.double(2), "2.0"), (.double(.infinity), "null"),
         (["a": [1, "x"], "b": [:]], #"{"a":[1,"x"],"b":{}}"#),
         ("q\"\\\n\u{1}\u{7F}\u{2028}é😀", #""q\"\\\n\u0001\u007f\u2028é😀""#),
-    ])
+    ] as [(JSON, String)])
     func prints(value: JSON, text: String) {
         #expect(value.compact == text)
     }
@@ -147,7 +147,7 @@ import Testing
             mutate(&bytes, &random)
             guard let node = try? JSONNode(parsing: bytes, limits: .document) else { continue }
             accepted += 1
-            if round % 50 == 0 { #expect(try! JSONNode(parsing: node.json.compact).json == node.json) }
+            if round % 50 == 0 { #expect((try? JSONNode(parsing: node.json.compact))?.json == node.json) }
         }
         #expect(accepted > 1000)
     }

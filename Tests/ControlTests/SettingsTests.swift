@@ -97,8 +97,8 @@ import Testing
                   f  number, default 1
                   b  true or false, default false
                   e  x or yes, default x
-                  l  list of whole number
-                  t  list of text, default [q]
+                  l  list (whole number)
+                  t  list (text), default [q]
 
                 """)
     }
