@@ -14,10 +14,10 @@ import Testing
         #expect(!original.isEmpty)
         var random = SeededRandom(seed: name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) })
         var (accepted, refused) = (0, 0)
-        for _ in 0..<4000 {
+        for round in 0..<4000 {
             var bytes = original
             mutate(&bytes, &random)
-            if try survives(bytes) { accepted += 1 } else { refused += 1 }
+            if survives(bytes, draw: round % 8 == 0) { accepted += 1 } else { refused += 1 }
         }
         #expect(accepted > 100 && refused > 1000)
     }
@@ -40,7 +40,7 @@ import Testing
             for _ in 0..<Int.random(in: 1...3, using: &random) {
                 root = DocumentFuzzTests.replaced(root, pool, &random, depth: 0)
             }
-            if try survives([UInt8](root.compact.utf8)) { accepted += 1 }
+            if survives([UInt8](root.compact.utf8), draw: round % 4 == 0) { accepted += 1 }
         }
         #expect(accepted > 100)
     }
@@ -62,27 +62,31 @@ import Testing
         }
     }
 
-    /// Whether the document is accepted; runs everything that can be done with it. Refusals must be readable.
-    private func survives(_ bytes: [UInt8]) throws -> Bool {
+    /// Whether the document is accepted; expands it, and draws it where asked to. Refusals must be readable.
+    private func survives(_ bytes: [UInt8], draw: Bool) -> Bool {
         do throws(DocumentErrors) {
             let document = try PipelineDocument(parsing: bytes, file: "f.json")
-            _ = document.help()
-            _ = document.outline().picture()
-            _ = document.outline().graphviz
+            if draw {
+                let outline = document.outline()
+                if (document.help() + outline.picture() + outline.graphviz).isEmpty { Issue.record("no text") }
+            }
             let known = DocumentFuzzTests.settings.filter { setting in
                 document.parameters.contains { setting.hasPrefix($0.name + "=") }
             }
             do throws(DocumentErrors) {
-                _ = try document.plan(document.settings(known)).picture()
+                let plan = try document.plan(document.settings(known))
+                if draw { _ = plan.picture() }
             } catch {
-                #expect(error.diagnostics.allSatisfy { $0.severity == .error && !$0.message.isEmpty })
+                if error.diagnostics.isEmpty { Issue.record("refused without a reason") }
             }
             return true
         } catch {
-            #expect((1...20).contains(error.diagnostics.count))
+            // #expect costs too much for so many.
+            if !(1...20).contains(error.diagnostics.count) { Issue.record("\(error.diagnostics.count) errors") }
             for diagnostic in error.diagnostics {
                 let text = diagnostic.description
-                #expect(text.hasPrefix("f.json:") && !text.contains("\n") && !text.unicodeScalars.contains("\u{1B}"))
+                let isReadable = text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+                if !text.hasPrefix("f.json:") || !isReadable { Issue.record("\(text)") }
             }
             return false
         }
