@@ -25,8 +25,9 @@ import Testing
         let own = description.constructor.filter { $0.module == .tessera }
         #expect(own.map(\.name).joined(separator: " ") == tessera)
         #expect(own.allSatisfy { $0.isOptional }, "stock clients do not know them")
-        #expect(description.constructor.map(\.name).joined(separator: " ")
-            == [kurento, tessera].filter { !$0.isEmpty }.joined(separator: " "))
+        #expect(
+            description.constructor.map(\.name).joined(separator: " ")
+                == [kurento, tessera].filter { !$0.isEmpty }.joined(separator: " "))
     }
 
     @Test func lineage() {
@@ -89,80 +90,86 @@ import Testing
     @Test func inspection() throws {
         #expect(model.inspection(of: "Nothing") == nil)
         let list = model.inspection(width: 60)
-        #expect(list.hasPrefix("""
-            MediaPipeline        Holds elements and hubs; only objects
-                                 of one pipeline can be linked.
-            PlayerEndpoint       Plays a file or a network stream into
-            """))
+        #expect(
+            list.hasPrefix(
+                """
+                MediaPipeline        Holds elements and hubs; only objects
+                                     of one pipeline can be linked.
+                PlayerEndpoint       Plays a file or a network stream into
+                """))
         #expect(list.split(separator: "\n").allSatisfy { cellWidth(String($0)) <= 60 })
         let text = try #require(model.inspection(of: "DispatcherOneToMany"))
-        #expect(text == """
-            DispatcherOneToMany ← Hub ← MediaObject
-            Gives what one port receives to all ports.
-            Gives audio and video.
-            Takes audio and video.
+        #expect(
+            text == """
+                DispatcherOneToMany ← Hub ← MediaObject
+                Gives what one port receives to all ports.
+                Gives audio and video.
+                Takes audio and video.
 
-            Constructor:
-              mediaPipeline: MediaPipeline
-                  The pipeline it belongs to.
+                Constructor:
+                  mediaPipeline: MediaPipeline
+                      The pipeline it belongs to.
 
-            Properties:
-              mediaPipeline: MediaPipeline
-                  final. The pipeline it belongs to.
-              parent: MediaObject
-                  final. The object it was made in; none for a pipeline.
-              id: String
-                  final. Its id.
-              children: MediaObject[]
-                  read only. The objects made directly in it.
-              name: String
-                  read and write. A name for people; the id at first.
-              sendTagsInEvents: boolean
-                  read and write. Whether its events carry its tags.
-              creationTime: int
-                  final. Seconds since the epoch.
+                Properties:
+                  mediaPipeline: MediaPipeline
+                      final. The pipeline it belongs to.
+                  parent: MediaObject
+                      final. The object it was made in; none for a pipeline.
+                  id: String
+                      final. Its id.
+                  children: MediaObject[]
+                      read only. The objects made directly in it.
+                  name: String
+                      read and write. A name for people; the id at first.
+                  sendTagsInEvents: boolean
+                      read and write. Whether its events carry its tags.
+                  creationTime: int
+                      final. Seconds since the epoch.
 
-            Methods:
-              setSource(source: HubPort)
-                  Chooses the port that all get.
-              removeSource()
-                  Gives nothing to anybody.
-              getGstreamerDot(details: GstreamerDotDetails? = SHOW_VERBOSE) → String
-                  A picture of the graph, as Graphviz text.
-              dumpGstreamerDot(details: GstreamerDotDetails? = SHOW_VERBOSE)
-                  Writes that picture to a file of the server.
-              addTag(key: String, value: String)
-                  Puts a note on the object, or replaces it.
-              removeTag(key: String)
-                  Takes a note away.
-              getTag(key: String) → String
-                  Reads a note.
-              getTags() → Tag[]
-                  All notes.
+                Methods:
+                  setSource(source: HubPort)
+                      Chooses the port that all get.
+                  removeSource()
+                      Gives nothing to anybody.
+                  getGstreamerDot(details: GstreamerDotDetails? = SHOW_VERBOSE) → String
+                      A picture of the graph, as Graphviz text.
+                  dumpGstreamerDot(details: GstreamerDotDetails? = SHOW_VERBOSE)
+                      Writes that picture to a file of the server.
+                  addTag(key: String, value: String)
+                      Puts a note on the object, or replaces it.
+                  removeTag(key: String)
+                      Takes a note away.
+                  getTag(key: String) → String
+                      Reads a note.
+                  getTags() → Tag[]
+                      All notes.
 
-            Events:
-              Error(description: String, errorCode: int, type: String)
-                  Something went wrong in the object; the rest of the pipeline goes on.
+                Events:
+                  Error(description: String, errorCode: int, type: String)
+                      Something went wrong in the object; the rest of the pipeline goes on.
 
-            """)
+                """)
     }
 
-    @Test(arguments: [
-        (.list(.int(0...3)), "[0, 4]", nil, "p[1] must be a whole number from 0 to 3, found 4"),
-        (.list(.int(0...3)), "[0, 3]", .list([.int(0), .int(3)]), ""),
-        (.list(.text), "\"a\"", nil, "p must be a list, found 'a'"),
-        (.map(.boolean), #"{"a": true}"#, .structure([Argument("a", .boolean(true))]), ""),
-        (.map(.boolean), #"{"a": 1}"#, nil, "p.a must be true or false, found 1"),
-        (.number, "1e300", .float(1e300), ""), (.number, "3", .float(3), ""),
-        (.int32, "2147483648", nil, "p must be a whole number, found 2147483648"),
-        (.int64, "2147483648", .int(2_147_483_648), ""),
-        (.string(.colour), "\"#09aFF0\"", .string("#09aFF0"), ""),
-        (.string(.colour), "\"#09aFFg\"", nil, "p must be a colour such as '#1a2b3c', found '#09aFFg'"),
-        (.string(.uri), "\"a\\nb\"", nil,
-            "p must be a path or an address, not empty and without control characters, found 'a\\nb'"),
-        (.object("HubPort"), "\"x\"", nil, "p must be the name of a HubPort: objects cannot be named here"),
-        (.any, #"[1, null, {"a": "b"}]"#, .list([.int(1), .structure([Argument("a", .string("b"))])]), ""),
-    ] as [(ValueType, String, ArgumentValue?, String)])
+    @Test(
+        arguments: [
+            (.list(.int(0...3)), "[0, 4]", nil, "p[1] must be a whole number from 0 to 3, found 4"),
+            (.list(.int(0...3)), "[0, 3]", .list([.int(0), .int(3)]), ""),
+            (.list(.text), "\"a\"", nil, "p must be a list, found 'a'"),
+            (.map(.boolean), #"{"a": true}"#, .structure([Argument("a", .boolean(true))]), ""),
+            (.map(.boolean), #"{"a": 1}"#, nil, "p.a must be true or false, found 1"),
+            (.number, "1e300", .float(1e300), ""), (.number, "3", .float(3), ""),
+            (.int32, "2147483648", nil, "p must be a whole number, found 2147483648"),
+            (.int64, "2147483648", .int(2_147_483_648), ""),
+            (.string(.colour), "\"#09aFF0\"", .string("#09aFF0"), ""),
+            (.string(.colour), "\"#09aFFg\"", nil, "p must be a colour such as '#1a2b3c', found '#09aFFg'"),
+            (
+                .string(.uri), "\"a\\nb\"", nil,
+                "p must be a path or an address, not empty and without control characters, found 'a\\nb'"
+            ),
+            (.object("HubPort"), "\"x\"", nil, "p must be the name of a HubPort: objects cannot be named here"),
+            (.any, #"[1, null, {"a": "b"}]"#, .list([.int(1), .structure([Argument("a", .string("b"))])]), ""),
+        ] as [(ValueType, String, ArgumentValue?, String)])
     func values(type: ValueType, text: String, value: ArgumentValue?, message: String) throws {
         var checker = ArgumentChecker()
         let node = try JSONNode(parsing: text)

@@ -117,7 +117,8 @@ import Testing
     @Test func graphviz() throws {
         let text = try plan("mix-audio", ["inputs=a\"b\\.webm", "output=o.weba"]).graphviz
         #expect(
-            text == #"""
+            text
+                == #"""
                 digraph pipeline {
                   rankdir=LR;
                   node [shape=box, fontname="sans-serif", fontsize=11];

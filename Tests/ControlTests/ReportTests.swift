@@ -59,10 +59,13 @@ import Testing
                 .init(
                     name: "grid", className: "Composite", framesIn: 1598, framesOut: 1600,
                     stages: [
-                        .init(.compose, name: "1280×720", frames: 600, drops: [.init("late", 1), .init("queue full", 3)],
+                        .init(
+                            .compose, name: "1280×720", frames: 600, drops: [.init("late", 1), .init("queue full", 3)],
                             cpuSeconds: 0.9),
                         .init(.mix, name: "48 kHz", frames: 1000, cpuSeconds: 0.004),
-                        .init(.encode, name: "1280×720 1500 kbps", codec: "vp8", frames: 600, cpuSeconds: 3.6, sharedBy: 3),
+                        .init(
+                            .encode, name: "1280×720 1500 kbps", codec: "vp8", frames: 600, cpuSeconds: 3.6, sharedBy: 3
+                        ),
                     ]),
                 .init(name: "thru", className: "PassThrough", framesIn: 0, framesOut: 0),
             ],
@@ -127,7 +130,8 @@ import Testing
 
     @Test(arguments: [
         (0, 1, "0.0"), (0.05, 1, "0.1"), (-0.04, 1, "0.0"), (-1.25, 1, "-1.3"), (999.96, 1, "1000.0"), (2.5, 0, "3"),
-        (0.0004, 3, "0.000"), (12.3456, 3, "12.346"), (.infinity, 1, "∞"), (.nan, 1, "-"), (1e14, 2, "100000000000000.00"),
+        (0.0004, 3, "0.000"), (12.3456, 3, "12.346"), (.infinity, 1, "∞"), (.nan, 1, "-"),
+        (1e14, 2, "100000000000000.00"),
     ])
     func fixedPoint(value: Double, digits: Int, text: String) {
         #expect(fixed(value, digits) == text)

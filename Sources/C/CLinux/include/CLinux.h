@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 
 /// Names the calling thread (at most 15 bytes are kept) as `top -H` and debuggers show it.
 void clinux_name_thread(const char *name);
@@ -10,3 +11,9 @@ void clinux_name_thread(const char *name);
 int clinux_nice_thread(int nice);
 /// CPU time the calling thread has used, in nanoseconds.
 int64_t clinux_thread_cpu_nanoseconds(void);
+/// Cores the calling process may run on (its affinity mask counted).
+int clinux_core_count(void);
+/// Columns of the terminal behind a file descriptor; 0 where it is none.
+int clinux_terminal_columns(int descriptor);
+/// Limits malloc to `count` arenas, so that what one thread frees serves the others.
+void clinux_limit_arenas(int count);

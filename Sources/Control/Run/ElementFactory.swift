@@ -1,0 +1,153 @@
+import Core
+import Elements
+import Files
+package import Media
+import Mixing
+
+/// Makes real elements of what the object model describes. Runs on the pipeline's loop.
+///
+/// Arguments were checked against the model before (`PipelineDocument`, later the wire), so what is wrong here is
+/// only what the model cannot know; it is thrown with the element's name.
+package struct ElementFactory {
+    private let context: PipelineContext
+    private var made: [String: Element] = [:]
+
+    package init(_ context: PipelineContext) { self.context = context }
+
+    /// Makes all elements of a plan, links them and calls its operations. Nothing plays yet.
+    package mutating func make(_ plan: PipelinePlan) throws(GraphError) {
+        for element in plan.elements {
+            let kinds = plan.links.filter { $0.to == element.name }.flatMap(\.kinds)
+            made[element.name] = try make(element, linkedKinds: Set(kinds))
+        }
+        for link in plan.links {
+            let (source, sink) = (try find(link.from), try find(link.to))
+            for kind in link.kinds { try source.connect(to: sink, kind: kind) }
+        }
+        for invocation in plan.invocations { try invoke(invocation) }
+    }
+
+    private func find(_ name: String) throws(GraphError) -> Element {
+        guard let element = made[name] else { throw GraphError("there is no element “\(name)”") }
+        return element
+    }
+
+    private func make(
+        _ plan: PipelinePlan.Element, linkedKinds: Set<MediaKind>
+    ) throws(GraphError) -> Element {
+        let arguments = plan.arguments
+        switch plan.className {
+        case "PlayerEndpoint":
+            return PlayerEndpoint(
+                context, name: plan.name, uri: arguments.string("uri") ?? "", loops: arguments.boolean("loop") ?? false)
+        case "RecorderEndpoint":
+            return RecorderEndpoint(
+                context, name: plan.name, uri: arguments.string("uri") ?? "",
+                profile: try recordingProfile(plan, linkedKinds: linkedKinds),
+                stopOnEndOfStream: arguments.boolean("stopOnEndOfStream") ?? false)
+        case "PassThrough": return PassThrough(context, name: plan.name)
+        case "Dispatcher": return Dispatcher(context, name: plan.name)
+        case "DispatcherOneToMany": return DispatcherOneToMany(context, name: plan.name)
+        case "Mixer": return Mixer(context, name: plan.name)
+        case "AlphaBlending": return AlphaBlending(context, name: plan.name)
+        case "Composite": return Composite(context, name: plan.name, options: compositeOptions(arguments))
+        case "HubPort":
+            guard let hub = try find(plan.hub ?? "") as? Hub else {
+                throw GraphError("\(plan.name): “\(plan.hub ?? "")” is not a hub")
+            }
+            return HubPort(context, name: plan.name, hub: hub, options: portOptions(arguments))
+        default: throw GraphError("\(plan.name): a \(plan.className) cannot be made")
+        }
+    }
+
+    private func recordingProfile(
+        _ plan: PipelinePlan.Element, linkedKinds: Set<MediaKind>
+    ) throws(GraphError) -> RecordingProfile {
+        let arguments = plan.arguments
+        let uri = arguments.string("uri") ?? ""
+        let given = arguments.given.contains { $0.name == "mediaProfile" } ? arguments.string("mediaProfile") : nil
+        guard let name = given ?? RecorderProfile.name(uri: uri, kinds: linkedKinds) ?? arguments.string("mediaProfile"),
+            let chosen = RecorderProfile(name: name), let container = Container(rawValue: chosen.container.rawValue.lowercased())
+        else { throw GraphError("\(plan.name): no container is known for “\(uri)”; give a mediaProfile") }
+        var profile = RecordingProfile(container: container)
+        profile.kinds = Set((chosen.audio ? [.audio] : []) + (chosen.video ? [.video] : []))
+        profile.videoCodec = arguments.string("videoCodec").flatMap(VideoCodec.init(rawValue:))
+        profile.audioCodec = arguments.string("audioCodec").flatMap(AudioCodec.init(rawValue:))
+        profile.videoBitrate = arguments.int("videoBitrate") ?? profile.videoBitrate
+        profile.audioBitrate = arguments.int("audioBitrate") ?? profile.audioBitrate
+        profile.width = arguments.int("videoWidth")
+        profile.height = arguments.int("videoHeight")
+        profile.frameRate = arguments.int("videoFramerate").map { Rational($0, 1) }
+        return profile
+    }
+
+    private func compositeOptions(_ arguments: Arguments) -> Composite.Options {
+        var options = Composite.Options()
+        options.width = arguments.int("width") ?? options.width
+        options.height = arguments.int("height") ?? options.height
+        if let rate = arguments.int("framerate") { options.frameRate = Rational(rate, 1) }
+        options.fit = arguments.string("fit").flatMap(Fit.init(rawValue:)) ?? options.fit
+        options.arrangement =
+            arguments.string("layout").flatMap(Composite.Arrangement.init(rawValue:)) ?? options.arrangement
+        options.background = arguments.string("background").flatMap(YUVColor.init(hex:)) ?? options.background
+        return options
+    }
+
+    private func portOptions(_ arguments: Arguments) -> PortOptions {
+        var options = PortOptions()
+        options.gain = Float(arguments.float("gain") ?? 1)
+        options.isMuted = arguments.boolean("muted") ?? false
+        options.fit = arguments.string("fit").flatMap(Fit.init(rawValue:))
+        let zOrder = arguments.int("zOrder") ?? 0
+        if let members = arguments.structure("region") {
+            func value(_ name: String) -> Double { members.first { $0.name == name }?.value.float ?? 0 }
+            options.region = Region(
+                x: value("x"), y: value("y"), width: value("width"), height: value("height"), z: zOrder)
+        }
+        return options
+    }
+
+    // MARK: Operations
+
+    private func invoke(_ plan: PipelinePlan.Invocation) throws(GraphError) {
+        let (object, arguments) = (try find(plan.object), plan.arguments)
+        func port(_ name: String) throws(GraphError) -> HubPort {
+            guard let port = try find(arguments.object(name) ?? "") as? HubPort else {
+                throw GraphError("\(plan.object).\(plan.method): “\(arguments.object(name) ?? "")” is not a HubPort")
+            }
+            return port
+        }
+        switch (object, plan.method) {
+        case (let hub as Dispatcher, "connect"): try hub.connect(source: port("source"), sink: port("sink"))
+        case (let hub as DispatcherOneToMany, "setSource"): try hub.setSource(port("source"))
+        case (let hub as DispatcherOneToMany, "removeSource"): hub.removeSource()
+        case (let hub as Mixer, "connect"):
+            try hub.connect(try kind(plan), source: port("source"), sink: port("sink"))
+        case (let hub as Mixer, "disconnect"):
+            try hub.disconnect(try kind(plan), source: port("source"), sink: port("sink"))
+        case (let hub as AlphaBlending, "setMaster"):
+            try hub.setMaster(port("source"), zOrder: arguments.int("zOrder") ?? 0)
+        case (let hub as AlphaBlending, "setPortProperties"):
+            try hub.setPortProperties(
+                port("port"), relativeX: arguments.float("relativeX") ?? 0, relativeY: arguments.float("relativeY") ?? 0,
+                zOrder: arguments.int("zOrder") ?? 0, relativeWidth: arguments.float("relativeWidth") ?? 1,
+                relativeHeight: arguments.float("relativeHeight") ?? 1)
+        default: throw GraphError("\(plan.object) (\(object.className)) has no method “\(plan.method)” to be called here")
+        }
+    }
+
+    private func kind(_ plan: PipelinePlan.Invocation) throws(GraphError) -> MediaKind {
+        guard let kind = MediaKind(rawValue: plan.arguments.string("media")?.lowercased() ?? "") else {
+            throw GraphError("\(plan.object).\(plan.method): media must be AUDIO, VIDEO or DATA")
+        }
+        return kind
+    }
+}
+
+extension YUVColor {
+    /// `#rrggbb`; nil for anything else.
+    init?(hex: String) {
+        guard hex.count == 7, hex.hasPrefix("#"), let value = UInt32(hex.dropFirst(), radix: 16) else { return nil }
+        self.init(red: UInt8(value >> 16), green: UInt8(value >> 8 & 0xFF), blue: UInt8(value & 0xFF))
+    }
+}

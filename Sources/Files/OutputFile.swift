@@ -1,0 +1,167 @@
+import CFFmpeg
+import Core
+import Glibc
+
+/// A file being written, and the `AVIOContext` in front of it. Pushes bytes to the kernel whenever the muxer flushes,
+/// so what was flushed survives `kill -9`. Holds an advisory lock as long as it is open, so that no second recorder
+/// and no repair touches the file.
+final class OutputFile {
+    let context: UnsafeMutablePointer<AVIOContext>
+    /// -1 for a URL.
+    let descriptor: Int32
+    /// Whether bytes already written can be changed. False for URLs, pipes and devices.
+    let isRegular: Bool
+    /// errno of the first write that failed; 0 if none did.
+    private(set) var failure: Int32 = 0
+    private let location: Location
+    private var position: Int64 = 0
+    private static let bufferBytes = 256 << 10
+
+    /// Opens and empties a file, or opens a URL for upload.
+    init(_ location: Location, interrupt: Interrupt, timeout: MediaTime?) throws(FileError) {
+        self.location = location
+        guard let path = location.path else {
+            descriptor = -1
+            isRegular = false
+            context = try OutputFile.open(location, interrupt: interrupt, timeout: timeout)
+            return
+        }
+        var isRegular = false
+        descriptor = try OutputFile.create(path, regular: &isRegular)
+        self.isRegular = isRegular
+        let buffer = av_malloc(OutputFile.bufferBytes)?.assumingMemoryBound(to: UInt8.self)
+        guard
+            let context = avio_alloc_context(
+                buffer, Int32(OutputFile.bufferBytes), 1, nil, nil,
+                { opaque, bytes, count in
+                    guard let opaque, let bytes, count >= 0 else { return cffmpeg_error(EINVAL) }
+                    return Unmanaged<OutputFile>.fromOpaque(opaque).takeUnretainedValue()
+                        .write(UnsafeRawBufferPointer(start: bytes, count: Int(count)))
+                },
+                { opaque, offset, whence in
+                    guard let opaque else { return Int64(cffmpeg_error(EINVAL)) }
+                    return Unmanaged<OutputFile>.fromOpaque(opaque).takeUnretainedValue().seek(offset, whence)
+                })
+        else { fatalError("out of memory: AVIOContext") }
+        self.context = context
+        context.pointee.opaque = Unmanaged.passUnretained(self).toOpaque()
+        context.pointee.seekable = isRegular ? AVIO_SEEKABLE_NORMAL : 0
+    }
+
+    deinit {
+        var pointer: UnsafeMutablePointer<AVIOContext>? = context
+        if descriptor >= 0 {
+            av_free(context.pointee.buffer)
+            avio_context_free(&pointer)
+            close(descriptor)
+        } else {
+            avio_closep(&pointer)
+        }
+    }
+
+    /// Pushes everything buffered to the kernel.
+    func flush() throws(FileError) {
+        avio_flush(context)
+        try check(call: "write")
+    }
+
+    /// Throws what went wrong with the bytes so far.
+    func check(call: String) throws(FileError) {
+        if failure != 0 { throw FileError(errno: failure, path: location.name, call: "write") }
+        let code = context.pointee.error
+        guard code >= 0 else {
+            throw FileError(code: code, location: location, call: call, interrupt: Interrupt())
+        }
+    }
+
+    /// Cuts a regular file off after a write failed, so that no half of a fragment stays behind.
+    func truncate(to size: Int64) {
+        guard isRegular else { return }
+        _ = ftruncate(descriptor, Int(size))
+    }
+
+    /// Takes a regular file away: nothing worth keeping was written.
+    func remove() {
+        guard isRegular, let path = location.path else { return }
+        unlink(path)
+    }
+
+    /// Makes the folders above a path.
+    static func createFolders(for path: String) throws(FileError) {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        var folder = ""
+        for (index, part) in parts.enumerated() {
+            folder += (index == 0 ? "" : "/") + part
+            guard !part.isEmpty, mkdir(folder, 0o777) != 0, errno != EEXIST else { continue }
+            let number = errno
+            var status = stat()
+            guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                throw FileError(errno: number, path: folder, call: "mkdir")
+            }
+        }
+    }
+
+    private static func create(_ path: String, regular: inout Bool) throws(FileError) -> Int32 {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o666)
+        guard descriptor >= 0 else { throw FileError(errno: errno, path: path, call: "open") }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            defer { close(descriptor) }
+            throw FileError(errno: errno, path: path, call: "fstat")
+        }
+        regular = status.st_mode & S_IFMT == S_IFREG
+        guard regular else { return descriptor }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, ftruncate(descriptor, 0) == 0 else {
+            defer { close(descriptor) }
+            throw FileError(errno: errno, path: path, call: "flock")
+        }
+        return descriptor
+    }
+
+    private static func open(
+        _ location: Location, interrupt: Interrupt, timeout: MediaTime?
+    ) throws(FileError) -> UnsafeMutablePointer<AVIOContext> {
+        Library.prepare
+        var dictionary: OpaquePointer?
+        defer { av_dict_free(&dictionary) }
+        av_dict_set(&dictionary, "protocol_whitelist", Library.networkProtocols(scheme: location.scheme), 0)
+        if let timeout { av_dict_set(&dictionary, "rw_timeout", "\(timeout.nanoseconds / 1000)", 0) }
+        var pointer: UnsafeMutablePointer<AVIOContext>?
+        var callback = interrupt.callback
+        let code = avio_open2(&pointer, location.library, AVIO_FLAG_WRITE, &callback, &dictionary)
+        guard code >= 0, let pointer else {
+            throw FileError(code: code, location: location, call: "avio_open2", interrupt: interrupt)
+        }
+        return pointer
+    }
+
+    private func write(_ bytes: UnsafeRawBufferPointer) -> Int32 {
+        guard failure == 0 else { return cffmpeg_error(failure) }
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let count = isRegular
+                ? pwrite(descriptor, rest.baseAddress, rest.count, Int(position) + done)
+                : Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if count > 0 {
+                done += count
+            } else if count == 0 || errno != EINTR {
+                failure = count == 0 ? ENOSPC : errno
+                return cffmpeg_error(failure)
+            }
+        }
+        position += Int64(done)
+        return Int32(done)
+    }
+
+    private func seek(_ offset: Int64, _ whence: Int32) -> Int64 {
+        guard isRegular else { return Int64(cffmpeg_error(ESPIPE)) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { return Int64(cffmpeg_error(errno)) }
+        if whence & AVSEEK_SIZE != 0 { return Int64(status.st_size) }
+        let base = whence & 3 == SEEK_SET ? 0 : whence & 3 == SEEK_CUR ? position : Int64(status.st_size)
+        guard base + offset >= 0 else { return Int64(cffmpeg_error(EINVAL)) }
+        position = base + offset
+        return position
+    }
+}

@@ -1,0 +1,198 @@
+package import Core
+
+/// What an element produces of one media kind, and every rendition of it that somebody wants.
+///
+/// The element pushes its native items; each sink gets the cheapest rendition it can take. A rendition is produced
+/// once, however many sinks share it, from the first sink to the last. Owned by its element; lives on the loop.
+package final class MediaSource {
+    package unowned let element: Element
+    package let kind: MediaKind
+    /// Known once the element says so; sinks wait until then.
+    package private(set) var form: NativeForm?
+    /// Offline: the element may push again after having found no room.
+    package var onRoom: () -> Void = {}
+    /// The first sink came (true), the last one left (false).
+    package var onDemand: (Bool) -> Void = { _ in }
+    /// A sink needs a key frame of the native rendition: at most one call per 500 ms.
+    package var onKeyFrameRequest: () -> Void = {}
+
+    private var renditions: [RenditionKey: Rendition] = [:]
+    private var attachments: [Attachment] = []
+    private var listeners: [OutputPad] = []
+    private var framesSeen = 0
+    private var framesAtLastCheck = -1
+    private var listenersKnow = true
+    private var isTranscoding: Bool?
+    private var pendingEnd: MediaTime?
+
+    private struct Attachment {
+        let sink: any MediaSink
+        var key: RenditionKey?
+    }
+
+    package init(element: Element, kind: MediaKind) {
+        self.element = element
+        self.kind = kind
+    }
+
+    // MARK: From the element
+
+    /// Says what comes natively, before the first item and whenever it changes. Sinks choose anew.
+    package func setForm(_ form: NativeForm) {
+        guard form != self.form else { return }
+        self.form = form
+        if case .encoded(let format) = form { native.send(.format(format)) }
+        for index in attachments.indices { choose(index) }
+        updateTranscoding()
+    }
+
+    /// Hands a native item to everybody who wants it.
+    package func push(_ item: MediaItem) {
+        if item.isFrame {
+            framesSeen += 1
+            element.framesOut += 1
+            if !listenersKnow {
+                listenersKnow = true
+                for pad in listeners { pad.setFlowing(true) }
+            }
+        }
+        if form == nil, case .end(let time) = item {
+            // A stream that never began: whoever waits for it must know.
+            pendingEnd = time
+            for attachment in attachments where attachment.key == nil { attachment.sink.receive(item) }
+            return
+        }
+        native.send(item)
+    }
+
+    /// Offline: whether every consumer has room for more.
+    package var hasRoom: Bool { renditions[.native]?.sinksHaveRoom ?? true }
+
+    package var isWanted: Bool { !attachments.isEmpty }
+
+    // MARK: From sinks
+
+    func attach(_ sink: any MediaSink) {
+        attachments.append(Attachment(sink: sink, key: nil))
+        if attachments.count == 1 { onDemand(true) }
+        // `onDemand` may have brought the form.
+        if let index = attachments.firstIndex(where: { $0.sink === sink && $0.key == nil }) {
+            if form != nil { choose(index) } else if let pendingEnd { sink.receive(.end(pendingEnd)) }
+        }
+        updateTranscoding()
+    }
+
+    func detach(_ sink: any MediaSink) {
+        guard let index = attachments.firstIndex(where: { $0.sink === sink }) else { return }
+        let attachment = attachments.remove(at: index)
+        if let key = attachment.key { leave(key, sink) }
+        updateTranscoding()
+        if attachments.isEmpty { onDemand(false) }
+        // One reader fewer to wait for.
+        if element.context.mode == .offline { onRoom() }
+    }
+
+    func requestKeyFrame(for sink: any MediaSink) { rendition(of: sink)?.requestKeyFrame() }
+    func roomAvailable(to sink: any MediaSink) { rendition(of: sink)?.roomAvailable() }
+
+    /// Changes the target of the rendition a sink gets, if nobody shares it.
+    package func setBitrate(_ bitrate: Int, for sink: any MediaSink) {
+        guard let rendition = rendition(of: sink) as? EncodedRendition, rendition.sinkCount == 1 else { return }
+        rendition.setBitrate(bitrate)
+    }
+
+    private func rendition(of sink: any MediaSink) -> Rendition? {
+        attachments.first { $0.sink === sink }?.key.flatMap { renditions[$0] }
+    }
+
+    // MARK: Renditions
+
+    var native: Rendition { rendition(.native) }
+    /// The decoded form: the native one where that is decoded already.
+    var raw: Rendition {
+        if case .encoded = form { return rendition(.raw) }
+        return native
+    }
+
+    private func choose(_ index: Int) {
+        guard let form else { return }
+        let sink = attachments[index].sink
+        var key = sink.choose(from: form)
+        if key == .raw, !isEncoded { key = .native }
+        guard key != attachments[index].key else { return }
+        let old = attachments[index].key
+        attachments[index].key = key
+        if let old { leave(old, sink) }
+        rendition(key).add(sink)
+    }
+
+    private func leave(_ key: RenditionKey, _ sink: any MediaSink) {
+        guard let rendition = renditions[key] else { return }
+        rendition.remove(sink)
+        if rendition.isIdle, key != .native {
+            renditions[key] = nil
+            rendition.stop()
+        }
+    }
+
+    private func rendition(_ key: RenditionKey) -> Rendition {
+        if let rendition = renditions[key] { return rendition }
+        let made: Rendition =
+            switch key {
+            case .native: Rendition(source: self)
+            case .raw: DecodedRendition(source: self)
+            case .video, .audio: EncodedRendition(source: self, key: key)
+            }
+        renditions[key] = made
+        made.start()
+        return made
+    }
+
+    /// A rendition that fed on another one has stopped; the other may stop too.
+    func release(_ rendition: Rendition, by sink: any MediaSink) {
+        guard let key = renditions.first(where: { $0.value === rendition })?.key else { return }
+        leave(key, sink)
+    }
+
+    private var isEncoded: Bool {
+        if case .encoded = form { return true }
+        return false
+    }
+
+    private func updateTranscoding() {
+        guard form != nil, attachments.contains(where: { $0.key != nil }) else { return }
+        let transcodes = attachments.contains { $0.key != nil && $0.key != .native }
+        guard transcodes != isTranscoding else { return }
+        isTranscoding = transcodes
+        element.context.emit(.mediaTranscodingStateChanged(kind: kind, isTranscoding: transcodes), from: element)
+    }
+
+    // MARK: Flow
+
+    func addListener(_ pad: OutputPad) {
+        if !listeners.contains(where: { $0 === pad }) { listeners.append(pad) }
+        listenersKnow = false
+    }
+    func removeListener(_ pad: OutputPad) { listeners.removeAll { $0 === pad } }
+
+    /// Called once per tick for each pad that shows this source; only the first pad's call counts.
+    func checkFlow(every pad: OutputPad) {
+        guard pad === listeners.first else { return }
+        if framesSeen == framesAtLastCheck {
+            listenersKnow = false
+            for pad in listeners { pad.setFlowing(false) }
+        }
+        framesAtLastCheck = framesSeen
+    }
+}
+
+extension MediaSource {
+    /// The frame rate an encoder of this source should count with.
+    var nominalFrameRate: Rational {
+        switch form {
+        case .pictures(_, _, let rate): rate
+        case .encoded(.video(let format)): format.frameRate ?? Rational(30, 1)
+        default: Rational(30, 1)
+        }
+    }
+}

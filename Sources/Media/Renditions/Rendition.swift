@@ -1,0 +1,109 @@
+import Core
+
+/// One form of a source, produced once and handed to every sink that wants it. The base class hands on what the
+/// element pushes (the native rendition); subclasses convert. Lives on the loop, owned by its source.
+class Rendition {
+    unowned let source: MediaSource
+    private var subscribers: [Subscriber] = []
+    private var format: EncodedFormat?
+    private var watermark = MediaTime.distantPast
+    private var end: MediaTime?
+    private var hasBegun = false
+    private var lastKeyFrameRequest: MediaTime?
+    private var keyFrameTimer: PipelineContext.Timer?
+    private static let keyFrameRequestInterval = MediaTime.milliseconds(500)
+
+    private struct Subscriber {
+        let sink: any MediaSink
+        var needsKeyFrame: Bool
+    }
+
+    init(source: MediaSource) { self.source = source }
+
+    var context: PipelineContext { source.element.context }
+
+    // MARK: Life
+
+    /// The first sink is about to be added.
+    func start() {}
+    /// The last sink has gone.
+    func stop() {}
+
+    var isIdle: Bool { subscribers.isEmpty }
+    var sinkCount: Int { subscribers.count }
+
+    func add(_ sink: any MediaSink) {
+        let midStream = hasBegun && source.kind == .video && end == nil
+        subscribers.append(Subscriber(sink: sink, needsKeyFrame: midStream && format != nil))
+        if let format { sink.receive(.format(format)) }
+        if let end {
+            sink.receive(.end(end))
+        } else if watermark > .distantPast {
+            sink.receive(.watermark(watermark))
+        }
+        if midStream, format != nil { requestKeyFrame() }
+        subscribersChanged()
+    }
+
+    func remove(_ sink: any MediaSink) {
+        subscribers.removeAll { $0.sink === sink }
+        subscribersChanged()
+        if !subscribers.isEmpty { roomAvailable() }
+    }
+
+    func subscribersChanged() {}
+
+    // MARK: Downstream
+
+    final func send(_ item: MediaItem) {
+        var isKey = true
+        switch item {
+        case .format(let new):
+            format = new
+            end = nil
+        case .encoded(let frame):
+            isKey = frame.isKey
+            hasBegun = true
+            end = nil
+        case .watermark(let time): watermark = max(watermark, time)
+        case .end(let time): end = time
+        default: hasBegun = true
+        }
+        for index in subscribers.indices where index < subscribers.count {
+            if subscribers[index].needsKeyFrame, item.isFrame {
+                guard isKey else { continue }
+                subscribers[index].needsKeyFrame = false
+            }
+            subscribers[index].sink.receive(item)
+        }
+    }
+
+    /// Offline: whether every sink can take more.
+    final var sinksHaveRoom: Bool { subscribers.allSatisfy { $0.sink.hasRoom } }
+
+    // MARK: Upstream
+
+    /// A sink that had no room has some now.
+    func roomAvailable() {
+        if context.mode == .offline, sinksHaveRoom { source.onRoom() }
+    }
+
+    /// Asks for a key frame: the first request at once, those within 500 ms of the last one merged into one later.
+    final func requestKeyFrame() {
+        guard keyFrameTimer == nil else { return }
+        let now = context.now
+        if let last = lastKeyFrameRequest, now - last < Rendition.keyFrameRequestInterval {
+            keyFrameTimer = context.schedule(at: last + Rendition.keyFrameRequestInterval) { [weak self] in
+                guard let self else { return }
+                keyFrameTimer = nil
+                lastKeyFrameRequest = context.now
+                produceKeyFrame()
+            }
+        } else {
+            lastKeyFrameRequest = now
+            produceKeyFrame()
+        }
+    }
+
+    func produceKeyFrame() { source.onKeyFrameRequest() }
+}

@@ -1,0 +1,82 @@
+import CLinux
+package import Core
+import Glibc
+
+/// The real machine: Linux clocks, loop threads, the worker pool, a disk thread per device.
+package final class SystemHost: Host {
+    private let loops: [LoopThread]
+    private let pool: WorkerPool
+    private let turn = Lock(0)
+    private let disks = Lock<[UInt64: BlockingThread]>([:])
+    private let seedOverride: UInt64?
+
+    /// - Parameters:
+    ///   - workers: pool threads; by default one per core this process may use.
+    ///   - loops: loop threads.
+    ///   - seed: fixes `seed()`, for repeatable runs.
+    package init(workers: Int? = nil, loops: Int = 1, seed: UInt64? = nil) {
+        self.loops = (0..<max(1, loops)).map { LoopThread(name: "loop-\($0)", clock: SystemHost.monotonic) }
+        pool = WorkerPool(threads: max(1, workers ?? SystemHost.coreCount))
+        seedOverride = seed
+    }
+
+    /// Cores this process may use.
+    package static var coreCount: Int { max(1, Int(clinux_core_count())) }
+
+    package func now() -> Instant { SystemHost.monotonic() }
+
+    @Sendable private static func monotonic() -> Instant {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    package func unixMilliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    package func threadCPUNanoseconds() -> Int64 { clinux_thread_cpu_nanoseconds() }
+
+    package func seed() -> UInt64 {
+        if let seedOverride { return seedOverride }
+        var system = SystemRandomNumberGenerator()
+        return system.next()
+    }
+
+    package func nextLoop() -> any Loop {
+        loops[turn.withLock { turn in
+            turn = (turn + 1) % loops.count
+            return turn
+        }]
+    }
+
+    package func workers(_ priority: WorkPriority) -> any TaskExecutor { pool.executor(priority) }
+
+    package func disk(for path: String) -> any TaskExecutor {
+        // The file may not exist yet: its folder tells the device.
+        var info = stat()
+        var folder = path
+        while stat(folder, &info) != 0, !folder.isEmpty, folder != "/" {
+            folder = folder.contains("/") ? String(folder[..<(folder.lastIndex(of: "/") ?? folder.startIndex)]) : "."
+            if folder.isEmpty { folder = "/" }
+        }
+        // A pipe or a device file may block for ever by itself.
+        if info.st_mode & S_IFMT != S_IFREG, info.st_mode & S_IFMT != S_IFDIR {
+            return BlockingThread(name: "disk-pipe")
+        }
+        let device = UInt64(info.st_dev)
+        return disks.withLock { disks in
+            if let thread = disks[device] { return thread }
+            let thread = BlockingThread(name: "disk-\(disks.count)")
+            disks[device] = thread
+            return thread
+        }
+    }
+
+    package func ioThread(named name: String) -> any TaskExecutor { SystemHost.thread(named: name) }
+
+    /// A thread for the program's own blocking waits; it ends with the last reference.
+    package static func thread(named name: String) -> any TaskExecutor { BlockingThread(name: name) }
+}

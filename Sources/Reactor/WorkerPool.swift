@@ -1,0 +1,153 @@
+import CLinux
+import Core
+import Glibc
+
+/// Jobs waiting for threads, in lanes of priority; lane 0 goes first. Blocks the thread that pops.
+final class JobQueue: @unchecked Sendable {
+    // Sendable: everything mutable is touched only under `mutex`.
+    struct Entry {
+        let job: UnownedJob
+        let executor: UnownedTaskExecutor
+    }
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private var lanes: [[Entry]]
+    private var heads: [Int]
+    private var isClosed = false
+
+    init(lanes count: Int) {
+        lanes = Array(repeating: [], count: count)
+        heads = Array(repeating: 0, count: count)
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    func push(_ entry: Entry, lane: Int) {
+        pthread_mutex_lock(mutex)
+        lanes[lane].append(entry)
+        pthread_cond_signal(condition)
+        pthread_mutex_unlock(mutex)
+    }
+
+    /// The next job of the first lane that has one; nil once closed.
+    func pop() -> Entry? {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            for lane in lanes.indices where heads[lane] < lanes[lane].count {
+                let entry = lanes[lane][heads[lane]]
+                heads[lane] += 1
+                if heads[lane] == lanes[lane].count {
+                    lanes[lane].removeAll(keepingCapacity: true)
+                    heads[lane] = 0
+                }
+                return entry
+            }
+            if isClosed { return nil }
+            pthread_cond_wait(condition, mutex)
+        }
+    }
+
+    func close() {
+        pthread_mutex_lock(mutex)
+        isClosed = true
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+    }
+}
+
+/// One door into a job queue: a task executor whose jobs wait in one lane.
+final class Lane: TaskExecutor {
+    private let queue: JobQueue
+    private let lane: Int
+
+    init(_ queue: JobQueue, lane: Int) {
+        self.queue = queue
+        self.lane = lane
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        queue.push(JobQueue.Entry(job: UnownedJob(job), executor: asUnownedTaskExecutor()), lane: lane)
+    }
+}
+
+/// A thread of its own that runs blocking calls; it ends with the last reference, after the job it is at.
+final class BlockingThread: TaskExecutor {
+    private let queue = JobQueue(lanes: 1)
+
+    init(name: String) {
+        let queue = queue
+        _ = startThread(named: name) { serve(queue) }
+    }
+
+    deinit { queue.close() }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        queue.push(JobQueue.Entry(job: UnownedJob(job), executor: asUnownedTaskExecutor()), lane: 0)
+    }
+}
+
+/// The threads for work that costs CPU: `work-N`, nice +5 so that loops and sound come first.
+final class WorkerPool: Sendable {
+    private let queue = JobQueue(lanes: WorkPriority.allCases.count)
+    private let lanes: [Lane]
+    private let sound = BlockingThread(name: "sound-0")
+
+    init(threads: Int) {
+        let queue = queue
+        lanes = WorkPriority.allCases.map { Lane(queue, lane: $0.rawValue) }
+        for index in 0..<threads {
+            _ = startThread(named: "work-\(index)") {
+                _ = clinux_nice_thread(5)
+                serve(queue)
+            }
+        }
+    }
+
+    func executor(_ priority: WorkPriority) -> any TaskExecutor {
+        priority == .sound ? sound : lanes[priority.rawValue]
+    }
+}
+
+private func serve(_ queue: JobQueue) {
+    while let entry = queue.pop() { entry.job.runSynchronously(on: entry.executor) }
+}
+
+/// Starts a detached thread. Signals meant for the process go to the main thread.
+func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> pthread_t {
+    final class Start {
+        let name: String
+        let body: @Sendable () -> Void
+        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.body = body
+        }
+    }
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    defer { pthread_attr_destroy(&attributes) }
+    var blocked = sigset_t()
+    var previous = sigset_t()
+    sigfillset(&blocked)
+    pthread_sigmask(SIG_SETMASK, &blocked, &previous)
+    defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
+    var thread = pthread_t()
+    let start = Unmanaged.passRetained(Start(name, body))
+    let result = pthread_create(&thread, &attributes, { argument in
+        guard let argument else { return nil }
+        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+        clinux_name_thread(start.name)
+        start.body()
+        return nil
+    }, start.toOpaque())
+    precondition(result == 0, "no thread to be had: \(String(cString: strerror(result)))")
+    return thread
+}

@@ -1,0 +1,61 @@
+import Foundation
+
+/// Runs command line tools (ffmpeg, ffprobe) for tests, and keeps scratch folders.
+package enum Shell {
+    package struct Output: Sendable {
+        package let status: Int32
+        package let stdout: String
+        package let stderr: String
+    }
+
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// Runs a tool found on PATH and waits for its end. Does not throw on a status other than 0.
+    package static func run(_ tool: String, _ arguments: [String]) throws -> Output {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [tool] + arguments
+        process.standardInput = FileHandle.nullDevice
+        // Files, not pipes: a tool that fills one pipe while the other is read would wait for ever.
+        let folder = try scratch("shell")
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let paths = ["\(folder)/out", "\(folder)/err"]
+        var handles: [FileHandle] = []
+        for path in paths {
+            guard FileManager.default.createFile(atPath: path, contents: nil) else { throw Failure(description: path) }
+            guard let handle = FileHandle(forWritingAtPath: path) else { throw Failure(description: path) }
+            handles.append(handle)
+        }
+        process.standardOutput = handles[0]
+        process.standardError = handles[1]
+        try process.run()
+        process.waitUntilExit()
+        let texts = try paths.map { String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self) }
+        return Output(status: process.terminationStatus, stdout: texts[0], stderr: texts[1])
+    }
+
+    /// Runs a tool and returns what it prints; throws with its complaint if it fails.
+    @discardableResult
+    package static func check(_ tool: String, _ arguments: [String]) throws -> String {
+        let output = try run(tool, arguments)
+        guard output.status == 0 else {
+            throw Failure(description: "\(tool) \(arguments.joined(separator: " ")): \(output.status)\n\(output.stderr)")
+        }
+        return output.stdout
+    }
+
+    /// ffmpeg with its usual noise turned off; existing outputs are overwritten.
+    @discardableResult
+    package static func ffmpeg(_ arguments: [String]) throws -> String {
+        try check("ffmpeg", ["-hide_banner", "-nostdin", "-v", "error", "-y"] + arguments)
+    }
+
+    /// A new folder for a test's files.
+    package static func scratch(_ name: String) throws -> String {
+        let path = NSTemporaryDirectory() + "tessera-\(name)-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+}

@@ -1,0 +1,62 @@
+import Testing
+
+/// Which room may import which: the table of ARCHITECTURE.md. Package.swift says the same to the compiler; here the
+/// direction of the arrows is kept when Package.swift changes.
+private let mayImport: [String: Set<String>] = {
+    let c: Set<String> = ["CLinux", "CFFmpeg", "COpus", "CVpx", "CYUV"]
+    let system: Set<String> = ["Glibc", "Synchronization"]
+    let layers: [(String, Set<String>)] = [
+        ("Core", []),
+        ("Media", ["Core"]),
+        ("Codecs", ["Core", "Media", "CFFmpeg", "COpus", "CVpx", "CYUV"]),
+        ("Mixing", ["Core", "Media", "CYUV"]),
+        ("Files", ["Core", "Media", "CFFmpeg"]),
+        ("Elements", ["Core", "Media", "Codecs", "Mixing", "Files"]),
+        ("Control", ["Core", "Media", "Elements"]),
+        ("Reactor", ["Core", "CLinux"]),
+        ("tessera", c.union(["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control", "Reactor"])),
+        ("TestKit", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control", "Foundation"]),
+    ]
+    return Dictionary(uniqueKeysWithValues: layers.map { ($0.0, $0.1.union(system)) })
+}()
+
+struct LayersTests {
+    /// The module a line imports, if it does.
+    private func imported(_ line: String) -> String? {
+        let kinds = "struct|class|enum|func|var|let|protocol|typealias"
+        let levels = "package|internal|private|fileprivate|public"
+        let pattern = #"^\s*(?:@\w+(?:\(\w+\))?\s+)*(?:(?:\#(levels))\s+)?import\s+(?:(?:\#(kinds))\s+)?(\w+)"#
+        guard let expression = try? Regex(pattern, as: (Substring, Substring).self) else { return nil }
+        return line.code.firstMatch(of: expression).map { String($0.output.1) }
+    }
+
+    @Test("Rooms import only rooms above them", arguments: Repository.rooms)
+    func imports(_ room: String) throws {
+        let allowed = try #require(
+            mayImport[room], "\(room) is not in the table of layers: give it a place there and in ARCHITECTURE.md")
+        for file in Repository.swiftSources where file.room == room {
+            for (number, line) in file.lines.enumerated() {
+                if let module = imported(line), !allowed.contains(module) {
+                    Issue.record(
+                        """
+                        \(file.path):\(number + 1): \(room) may import \(allowed.sorted().joined(separator: ", ")), not \
+                        \(module); move the code to a lower room, or pass in what it needs behind a protocol
+                        """)
+                }
+            }
+        }
+    }
+
+    @Test func importsAreRecognised() {
+        #expect(imported("import Core") == "Core")
+        #expect(imported("package import Core") == "Core")
+        #expect(imported("@testable import Core  // why") == "Core")
+        #expect(imported("@_spi(X) import struct Media.Frame") == "Media")
+        #expect(imported("// import Core") == nil)
+        #expect(imported("let important = 1") == nil)
+    }
+
+    @Test("Every file belongs to a room that exists") func allSourcesAreSeen() {
+        #expect(Set(Repository.swiftSources.map(\.room)).subtracting(["C"]).isSubset(of: mayImport.keys))
+    }
+}
