@@ -61,8 +61,11 @@ import Testing
             #""1a": {"class": "PassThrough"}"#,
             "x.json:2:1: the name of an element must be a letter and up to 63 letters, digits, '_' or '-', found '1a'"
         ),
-        (#""a": {"class": "PlayerEndpoint"}"#, "x.json:2:1: 'a': PlayerEndpoint needs uri, a path or an address, not "
-            + "empty and without control characters"),
+        (
+            #""a": {"class": "PlayerEndpoint"}"#,
+            "x.json:2:1: 'a': PlayerEndpoint needs uri, a path or an address, not "
+                + "empty and without control characters"
+        ),
         (
             #""a": {"class": "PlayerEndpoint", "with": {"uri": "a", "lop": true}}"#,
             "x.json:2:55: 'a': PlayerEndpoint has no parameter 'lop' (did you mean 'loop'?); it has uri, "
@@ -162,13 +165,19 @@ import Testing
     @Test(arguments: [
         ("{\"region\": 1}", "12: 'p': region must be an object with x, y, width and height, found 1"),
         (#"{"region": {"x": 0, "y": 0, "width": 1}}"#, "12: 'p': region needs height, a number from 0 to 1"),
-        (#"{"region": {"x": 0.6, "y": 0, "width": 0.5, "height": 1}}"#,
-            "12: 'p': region.x + region.width must be at most 1, found 0.6 + 0.5"),
+        (
+            #"{"region": {"x": 0.6, "y": 0, "width": 0.5, "height": 1}}"#,
+            "12: 'p': region.x + region.width must be at most 1, found 0.6 + 0.5"
+        ),
         (#"{"region": {"x": 0, "y": 0, "width": 0, "height": 1}}"#, "12: 'p': region.width must be more than 0"),
-        (#"{"region": {"x": 0, "y": 0, "width": 1, "height": 1, "z": 1}}"#,
-            "54: 'p': region has no member 'z'; it has x, y, width and height"),
-        (#"{"region": {"x": 0, "y": -1, "width": 1, "height": 1}}"#,
-            "26: 'p': region.y must be a number from 0 to 1, found -1"),
+        (
+            #"{"region": {"x": 0, "y": 0, "width": 1, "height": 1, "z": 1}}"#,
+            "54: 'p': region has no member 'z'; it has x, y, width and height"
+        ),
+        (
+            #"{"region": {"x": 0, "y": -1, "width": 1, "height": 1}}"#,
+            "26: 'p': region.y must be a number from 0 to 1, found -1"
+        ),
         (#"{"gain": 9}"#, "10: 'p': gain must be a number from 0 to 8, found 9"),
         (#"{"zOrder": 1.5}"#, "12: 'p': zOrder must be a whole number from -1000 to 1000, found 1.5"),
         (#"{"hub": "hub"}"#, "2: 'p': hub stands beside 'class'"),
@@ -179,7 +188,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"from": "in", "to": "rc"}"#, "21: to: there is no element 'rc' (did you mean 'rec'?)"),
+        (#"{"from": "in", "to": "rc"}"#, "22: to: there is no element 'rc' (did you mean 'rec'?)"),
         (#"{"from": "rec", "to": "thru"}"#, "10: 'rec' (RecorderEndpoint) gives no media; it can only be a sink"),
         (#"{"from": "thru", "to": "in"}"#, "24: 'in' (PlayerEndpoint) takes no media; it can only be a source"),
         (
@@ -202,8 +211,10 @@ import Testing
         (#"{"from": "in"}"#, "1: a link needs to, the name of an element"),
         (#"{"from": "in", "to": 3}"#, "22: to, the name of an element must be a string, found the number 3"),
         (#"{"from": "in[0]", "to": "thru"}"#, "10: from: there is only one 'in', so no 'in[0]'"),
-        (#"{"from": "in", "too": "thru", "to": "thru"}"#,
-            "16: a link has no member 'too' (did you mean 'to'?); it has from, to and media"),
+        (
+            #"{"from": "in", "too": "thru", "to": "thru"}"#,
+            "16: a link has no member 'too' (did you mean 'to'?); it has from, to and media"
+        ),
         (
             #"{"from": "thru", "to": "thru"}"#,
             "1: a cycle that passes through no hub and no endpoint: thru → thru"
@@ -232,12 +243,14 @@ import Testing
     @Test func manyIntoOne() {
         let text = graph(
             parameters: #""files": {"type": "list", "of": "uri"}"#,
-            elements: [#""in": {"class": "PlayerEndpoint", "each": "files", "with": {"uri": "${item}"}}"#, Self.recorder],
+            elements: [
+                #""in": {"class": "PlayerEndpoint", "each": "files", "with": {"uri": "${item}"}}"#, Self.recorder,
+            ],
             links: [Self.link])
         #expect(
             errors(text) == [
-                "x.json:5:1: two sources into one sink: 'rec' (RecorderEndpoint) would get audio and video from 'in[0]' "
-                    + "and 'in[1]' (to join many, link each to a HubPort of its own)"
+                "x.json:5:1: two sources into one sink: 'rec' (RecorderEndpoint) would get audio and video from "
+                    + "'in[0]' and 'in[1]' (to join many, link each to a HubPort of its own)"
             ])
     }
 
@@ -256,7 +269,8 @@ import Testing
         #expect(errors(graph(elements: Array(three[..<2]), links: apart)) == [])
         // A hub makes new media: out of a port and back into another is how people hear themselves.
         let hub = [
-            Self.hub, three[0], #""p": {"class": "HubPort", "hub": "hub"}"#, #""q": {"class": "HubPort", "hub": "hub"}"#,
+            Self.hub, three[0], #""p": {"class": "HubPort", "hub": "hub"}"#,
+            #""q": {"class": "HubPort", "hub": "hub"}"#,
         ]
         #expect(errors(graph(elements: hub, links: links([("p", "a", ""), ("a", "q", "")]))) == [])
         #expect(errors(graph(elements: hub, links: links([("p", "a", ""), ("a", "p", "")]))) == [])
@@ -280,47 +294,59 @@ import Testing
         ),
         (
             #"{"object": "d", "method": "connect", "with": {"source": "p"}}"#,
-            "1: Dispatcher.connect: Dispatcher.connect needs sink, the name of a HubPort"
+            "1: 'd'.connect: it needs sink, the name of a HubPort"
         ),
         (
             #"{"object": "d", "method": "connect", "with": {"source": "p", "sink": "d"}}"#,
-            "70: Dispatcher.connect: sink must be the name of a HubPort: 'd' is a Dispatcher"
+            "70: 'd'.connect: sink must be the name of a HubPort: 'd' is a Dispatcher"
         ),
         (
             #"{"object": "d", "method": "connect", "with": {"source": "p", "sink": "x"}}"#,
-            "70: Dispatcher.connect: sink must be the name of a HubPort: there is no element 'x'"
+            "70: 'd'.connect: sink must be the name of a HubPort: there is no element 'x'"
         ),
         (#"{"object": "e", "method": "connect"}"#, "12: object: there is no element 'e'"),
         (#"{"object": "d"}"#, "1: an operation needs method, the name of one"),
     ])
     func operation(text: String, message: String) {
         let elements = [#""d": {"class": "Dispatcher"}"#, #""p": {"class": "HubPort", "hub": "d"}"#]
-        #expect(errors(graph(elements: elements, invoke: [text])) == ["x.json:6:\(message)"])
+        #expect(errors(graph(elements: elements, invoke: [text])) == ["x.json:7:\(message)"])
     }
 
     @Test(arguments: [
-        (#""n": {"type": "integer"}"#,
-            "23: parameter 'n': the type must be string, uri, int, float, boolean, enum or list, found 'integer'"),
+        (
+            #""n": {"type": "integer"}"#,
+            "31: parameter 'n': the type must be string, uri, int, float, boolean, enum or list, found 'integer'"
+        ),
         (#""n": {}"#, "17: parameter 'n' needs type"),
         (#""n": {"type": "list"}"#, "31: parameter 'n' needs of, the type of its entries"),
-        (#""n": {"type": "list", "of": "list"}"#,
-            "45: parameter 'n': the type must be string, uri, int, float, boolean or enum, found 'list'"),
+        (
+            #""n": {"type": "list", "of": "list"}"#,
+            "45: parameter 'n': the type must be string, uri, int, float, boolean or enum, found 'list'"
+        ),
         (#""n": {"type": "int", "of": "int"}"#, "38: parameter 'n': 'of' belongs to type 'list'"),
         (#""n": {"type": "enum"}"#, "31: parameter 'n' needs values, a list of strings"),
         (#""n": {"type": "enum", "values": []}"#, "49: parameter 'n': values must not be empty"),
         (#""n": {"type": "int", "default": "5"}"#, "49: parameter 'n': default must be a whole number, found '5'"),
-        (#""n": {"type": "int", "minimum": 3, "default": 2}"#,
-            "63: parameter 'n': default must be a whole number of 3 or more, found 2"),
+        (
+            #""n": {"type": "int", "minimum": 3, "default": 2}"#,
+            "63: parameter 'n': default must be a whole number of 3 or more, found 2"
+        ),
         (#""n": {"type": "int", "minimum": 3, "maximum": 2}"#, "49: parameter 'n': minimum is more than maximum"),
-        (#""n": {"type": "int", "minimum": 1.5}"#,
-            "49: parameter 'n': minimum must be a whole number, found the number 1.5"),
+        (
+            #""n": {"type": "int", "minimum": 1.5}"#,
+            "49: parameter 'n': minimum must be a whole number, found the number 1.5"
+        ),
         (#""n": {"type": "string", "minimum": 1}"#, "41: parameter 'n': 'minimum' belongs to int and float"),
-        (#""n": {"type": "int", "defualt": 1}"#,
+        (
+            #""n": {"type": "int", "defualt": 1}"#,
             "38: parameter 'n' has no member 'defualt' (did you mean 'default'?); it has type, of, values, minimum, "
-                + "maximum, minimumCount, default, optional and doc"),
+                + "maximum, minimumCount, default, optional and doc"
+        ),
         (#""item": {"type": "int"}"#, "17: a parameter cannot be called 'item': ${item} belongs to 'each'"),
-        (#""n": {"type": "list", "of": "int", "minimumCount": -1}"#,
-            "68: minimumCount must be a whole number from 0 to 10000 and belongs to a list"),
+        (
+            #""n": {"type": "list", "of": "int", "minimumCount": -1}"#,
+            "68: minimumCount must be a whole number from 0 to 10000 and belongs to a list"
+        ),
     ])
     func parameter(text: String, message: String) {
         let found = errors(graph(parameters: text, elements: [Self.player, Self.recorder], links: [Self.link]))
@@ -328,11 +354,15 @@ import Testing
     }
 
     /// A parameter whose type can never be what the argument wants is found without a value.
-    @Test(arguments: [
-        ("int", "uri must be a path or an address, not empty and without control characters, found ${n}, which is a "
-            + "whole number"),
-        ("string", nil), ("uri", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            (
+                "int",
+                "uri must be a path or an address, not empty and without control characters, found ${n}, which is a "
+                    + "whole number"
+            ),
+            ("string", nil), ("uri", nil),
+        ] as [(String, String?)])
     func typeOfParameter(type: String, message: String?) {
         let text = graph(
             parameters: "\"n\": {\"type\": \"\(type)\"}",
@@ -346,7 +376,7 @@ import Testing
             links: [#"{"from": "b", "to": "zz"}"#, #"{"from": "b", "to": "a"}"#])
         let found = errors(text)
         // Nothing is said of the link to 'a': its own line says what is wrong with it.
-        #expect(found.map { $0.prefix(12) } == ["x.json:2:16:", "x.json:3:1: ", "x.json:5:20:"])
+        #expect(found.map { $0.prefix(12) } == ["x.json:2:16:", "x.json:3:1: ", "x.json:5:21:"])
     }
 
     @Test func onlyTheFirstTwenty() {

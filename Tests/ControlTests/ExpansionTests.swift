@@ -37,14 +37,18 @@ import Testing
         #expect(recorder["videoWidth"] == nil)
         #expect(try #require(plan.element("input[1]")).arguments.string("uri") == "b.mp4")
         #expect(plan.warnings.isEmpty && !plan.isOutline)
-        #expect(plan.parameters.map(\.name) == ["inputs", "output", "width", "height", "fps", "fit", "videoBitrate",
-            "videoCodec", "audioBitrate"])
+        #expect(
+            plan.parameters.map(\.name) == [
+                "inputs", "output", "width", "height", "fps", "fit", "videoBitrate",
+                "videoCodec", "audioBitrate",
+            ])
     }
 
     @Test func optionalParametersLeaveArgumentsOut() throws {
         let bare = try plan("transcode", ["input=a.mp4", "output=b.webm"])
-        #expect(try #require(bare.element("recorder")).arguments.given.map(\.name)
-            == ["uri", "mediaProfile", "stopOnEndOfStream"])
+        #expect(
+            try #require(bare.element("recorder")).arguments.given.map(\.name)
+                == ["uri", "mediaProfile", "stopOnEndOfStream"])
         let full = try plan("transcode", ["input=a.mp4", "output=b.webm", "width=320", "audioCodec=opus"])
         #expect(try #require(full.element("recorder")).arguments.int("videoWidth") == 320)
     }
@@ -57,8 +61,9 @@ import Testing
         #expect(try profile("x.webm") == "WEBM_AUDIO_ONLY")
         #expect(try profile("x.mp4?a.mkv") == "MP4_AUDIO_ONLY")
         #expect(try profile("x.mka") == "MKV_AUDIO_ONLY")
-        #expect(try plan("mix-audio", ["inputs=a,b", "output=x.weba", "gain=0.5"]).element("port[1]")?.arguments
-            .float("gain") == 0.5)
+        #expect(
+            try plan("mix-audio", ["inputs=a,b", "output=x.weba", "gain=0.5"]).element("port[1]")?.arguments
+                .float("gain") == 0.5)
     }
 
     @Test func splitTracks() throws {
@@ -68,8 +73,8 @@ import Testing
         #expect(plan.links.filter { $0.from == "input[1]" }.map(\.to) == ["port[1]", "track[1]"])
         #expect(
             failure(try pipeline("split-tracks"), ["inputs=a,b,c", "output=m.webm", "tracks=x.webm,y.mkv"]) == [
-                "pipelines/split-tracks.json:42:24: 'track[0]': 'tracks' has 2 entries and 'inputs' has 3; they are read "
-                    + "side by side and must be as many"
+                "pipelines/split-tracks.json:35:24: 'track[0]': 'tracks' has 2 entries and 'inputs' has 3; they are "
+                    + "read side by side and must be as many"
             ])
     }
 
@@ -79,10 +84,11 @@ import Testing
         let region = try #require(plan.element("insetPort")?.arguments.structure("region"))
         #expect(region.map(\.value.float) == [0.72, 0.72, 0.25, 0.25])
         #expect(
-            failure(try pipeline("picture-in-picture"), settings + ["insetSize=0.5"]).map { $0.suffix(71) } == [
-                "'insetPort': region.x + region.width must be at most 1, found 0.72 + 0.5",
-                "'insetPort': region.y + region.height must be at most 1, found 0.72 + 0.5",
-            ].map { $0.suffix(71) })
+            failure(try pipeline("picture-in-picture"), settings + ["insetSize=0.5"]).map { $0.suffix(71) }
+                == [
+                    "'insetPort': region.x + region.width must be at most 1, found 0.72 + 0.5",
+                    "'insetPort': region.y + region.height must be at most 1, found 0.72 + 0.5",
+                ].map { $0.suffix(71) })
     }
 
     @Test func substitution() throws {
@@ -94,7 +100,11 @@ import Testing
                     """,
                 elements: [
                     #""h": {"class": "Composite", "with": {"width": 64}}"#,
-                    #""p": {"class": "HubPort", "hub": "h", "each": "files", "with": {"muted": "${b}", "gain": "${f}", "zOrder": "${number}", "label": "${number}/${index} ${item} ${n} ${b} $${x} $ ${files[0]}"}}"#,
+                    #"""
+                    "p": {"class": "HubPort", "hub": "h", "each": "files", "with": {
+                      "muted": "${b}", "gain": "${f}", "zOrder": "${number}",
+                      "label": "${number}/${index} ${item} ${n} ${b} $${x} $ ${files[0]}"}}
+                    """#,
                     #""q": {"class": "PassThrough"}"#,
                 ],
                 links: [#"{"from": "p[1]", "to": "q"}"#]))
@@ -105,7 +115,7 @@ import Testing
         #expect(plan.links == [.init(from: "p[1]", to: "q", kinds: [.audio, .video, .data])])
         #expect(
             failure(document, ["files=a"]) == [
-                "x.json:7:10: from: there is no 'p[1]'; 'files' has 1 entry"
+                "x.json:9:10: from: there is no 'p[1]'; 'files' has 1 entry"
             ])
     }
 
@@ -133,8 +143,14 @@ import Testing
                     #""out": {"class": "HubPort", "hub": "m"}"#,
                 ], links: [#"{"from": "in", "to": "p"}"#],
                 invoke: [
-                    #"{"object": "m", "method": "connect", "with": {"media": "VIDEO", "source": "p[0]", "sink": "out"}}"#,
-                    #"{"object": "m", "method": "connect", "each": "ins", "with": {"media": "AUDIO", "source": "p[${index}]", "sink": "out"}}"#,
+                    #"""
+                    {"object": "m", "method": "connect",
+                     "with": {"media": "VIDEO", "source": "p[0]", "sink": "out"}}
+                    """#,
+                    #"""
+                    {"object": "m", "method": "connect", "each": "ins",
+                     "with": {"media": "AUDIO", "source": "p[${index}]", "sink": "out"}}
+                    """#,
                     #"{"object": "in[${index}]", "method": "play", "each": "ins"}"#,
                 ]))
         let plan = try document.plan(document.settings(["ins=a,b"]))
@@ -181,7 +197,8 @@ import Testing
                 "g.json: --set inputs has 5 entries; the limit is 4"
             ])
         limits.links = 3
-        let few = try PipelineDocument(parsing: projectFile("pipelines/mix-audio.json"), file: "g.json", limits: DocumentLimits())
+        let few = try PipelineDocument(
+            parsing: projectFile("pipelines/mix-audio.json"), file: "g.json", limits: DocumentLimits())
         #expect(failure(few, ["inputs=a,b,c", "output=x.webm"]) == [])
     }
 

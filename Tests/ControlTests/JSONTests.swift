@@ -3,13 +3,14 @@ import Core
 import Testing
 
 @Suite struct JSONTests {
-    @Test(arguments: [
-        ("null", JSON.null), ("true", true), (" false ", false), ("0", 0), ("-0", 0), ("-12", -12), ("1.5", 1.5),
-        ("1e3", .double(1000)), ("1.0", .double(1)), ("-2.5E-1", -0.25), ("9223372036854775807", .int(.max)),
-        ("-9223372036854775808", .int(.min)), (#""""#, ""), (#""a\"\\\/\b\f\n\r\t""#, "a\"\\/\u{8}\u{C}\n\r\t"),
-        (#""\u00e9\ud83d\ude00é😀""#, "é😀é😀"), ("[]", []), ("[1,[2],{}]", [1, [2], [:]]),
-        (#"{"a":1,"b":{"c":null}}"#, ["a": 1, "b": ["c": nil]]), ("\u{FEFF}1", 1), (#""\u0000""#, "\u{0}"),
-    ])
+    @Test(
+        arguments: [
+            ("null", .null), ("true", true), (" false ", false), ("0", 0), ("-0", 0), ("-12", -12), ("1.5", 1.5),
+            ("1e3", .double(1000)), ("1.0", .double(1)), ("-2.5E-1", -0.25), ("9223372036854775807", .int(.max)),
+            ("-9223372036854775808", .int(.min)), (#""""#, ""), (#""a\"\\\/\b\f\n\r\t""#, "a\"\\/\u{8}\u{C}\n\r\t"),
+            (#""\u00e9\ud83d\ude00é😀""#, "é😀é😀"), ("[]", []), ("[1,[2],{}]", [1, [2], [:]]),
+            (#"{"a":1,"b":{"c":null}}"#, ["a": 1, "b": ["c": nil]]), ("\u{FEFF}1", 1), (#""\u0000""#, "\u{0}"),
+        ] as [(String, JSON)])
     func parses(text: String, value: JSON) throws {
         #expect(try JSONNode(parsing: text).json == value)
     }
@@ -60,26 +61,28 @@ import Testing
         #expect(JSONTests.error(text) == message)
     }
 
-    @Test(arguments: [
-        ("// a\n/* b\n */ [1, // c\n 2] /**/", [1, 2] as JSON?, ""),
-        ("{\"a\": /* x */ 1} // end", ["a": 1], ""),
-        ("[\"// no /* comment */\"]", ["// no /* comment */"], ""),
-        ("[1] /* never", nil, "line 1, column 5: a comment that begins with /* never ends"),
-        ("[1] /*/", nil, "line 1, column 5: a comment that begins with /* never ends"),
-        ("[1 / 2]", nil, "line 1, column 4: expected '//' or '/*' to begin a comment, found '/'"),
-        ("/* ä\n */ x", nil, "line 2, column 5: expected a value, found 'x'"),
-    ])
+    @Test(
+        arguments: [
+            ("// a\n/* b\n */ [1, // c\n 2] /**/", [1, 2], ""),
+            ("{\"a\": /* x */ 1} // end", ["a": 1], ""),
+            ("[\"// no /* comment */\"]", ["// no /* comment */"], ""),
+            ("[1] /* never", nil, "line 1, column 5: a comment that begins with /* never ends"),
+            ("[1] /*/", nil, "line 1, column 5: a comment that begins with /* never ends"),
+            ("[1 / 2]", nil, "line 1, column 4: expected '//' or '/*' to begin a comment, found '/'"),
+            ("/* ä\n */ x", nil, "line 2, column 5: expected a value, found 'x'"),
+        ] as [(String, JSON?, String)])
     func comments(text: String, value: JSON?, message: String) {
-        #expect(try? JSONNode(parsing: text, limits: .document).json == value)
+        #expect((try? JSONNode(parsing: text, limits: .document))?.json == value)
         if value == nil { #expect(JSONTests.error(text, .document) == message) }
     }
 
     /// Every malformed byte sequence of The Unicode Standard's table 3-8 and around it.
-    @Test(arguments: [
-        [0x80], [0xC0, 0xAF], [0xC1, 0xBF], [0xC3], [0xE0, 0x9F, 0x80], [0xE2, 0x82], [0xED, 0xA0, 0x80],
-        [0xF0, 0x8F, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x28, 0xA1],
-        [0xF0, 0x9F, 0x98], [0xFF],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x80], [0xC0, 0xAF], [0xC1, 0xBF], [0xC3], [0xE0, 0x9F, 0x80], [0xE2, 0x82], [0xED, 0xA0, 0x80],
+            [0xF0, 0x8F, 0xBF, 0xBF], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE2, 0x28, 0xA1],
+            [0xF0, 0x9F, 0x98], [0xFF],
+        ] as [[UInt8]])
     func refusesWrongUTF8(bytes: [UInt8]) {
         let text = Array("[1,\n\"é".utf8) + bytes + Array("\"]".utf8)
         let lead = bytes[0]
@@ -117,11 +120,13 @@ import Testing
         #expect(entries.last?.position == TextPosition(line: 1, column: 1_200_002))
     }
 
-    @Test(arguments: [
-        (JSON.null, "null"), (true, "true"), (-3, "-3"), (1.5, "1.5"), (.double(2), "2.0"), (.double(.infinity), "null"),
-        (["a": [1, "x"], "b": [:]], #"{"a":[1,"x"],"b":{}}"#),
-        ("q\"\\\n\u{1}\u{7F}\u{2028}é😀", #""q\"\\\n\u0001\u007f\u2028é😀""#),
-    ])
+    @Test(
+        arguments: [
+            (.null, "null"), (true, "true"), (-3, "-3"), (1.5, "1.5"), (.double(2), "2.0"),
+            (.double(.infinity), "null"),
+            (["a": [1, "x"], "b": [:]], #"{"a":[1,"x"],"b":{}}"#),
+            ("q\"\\\n\u{1}\u{7F}\u{2028}é😀", #""q\"\\\n\u0001\u007f\u2028é😀""#),
+        ] as [(JSON, String)])
     func prints(value: JSON, text: String) {
         #expect(value.compact == text)
     }
@@ -137,7 +142,8 @@ import Testing
 
     /// Mutated texts never trap, and an accepted one prints to something that reads back.
     @Test func fuzz() {
-        let seeds = pipelineNames.map { projectFile("pipelines/\($0).json") }
+        let seeds =
+            pipelineNames.map { projectFile("pipelines/\($0).json") }
             + [Array(#"{"a":[1,2.5e-3,"\ud83d\ude00é",null,true],"b":{"c":-0}}"#.utf8)]
         #expect(seeds.allSatisfy { !$0.isEmpty })
         var random = SeededRandom(seed: 11)
@@ -147,7 +153,7 @@ import Testing
             mutate(&bytes, &random)
             guard let node = try? JSONNode(parsing: bytes, limits: .document) else { continue }
             accepted += 1
-            if round % 50 == 0 { #expect(try! JSONNode(parsing: node.json.compact).json == node.json) }
+            if round % 50 == 0 { #expect((try? JSONNode(parsing: node.json.compact))?.json == node.json) }
         }
         #expect(accepted > 1000)
     }
@@ -177,7 +183,8 @@ import Testing
             }
             return .string(String(String.UnicodeScalarView(scalars)))
         case 6:
-            return .array((0..<Int.random(in: 0..<4, using: &random)).map { _ in Self.random(&random, depth: depth - 1) })
+            return .array(
+                (0..<Int.random(in: 0..<4, using: &random)).map { _ in Self.random(&random, depth: depth - 1) })
         default:
             return .object(
                 (0..<Int.random(in: 0..<4, using: &random)).map {
@@ -197,7 +204,8 @@ func mutate(_ bytes: inout [UInt8], _ random: inout SeededRandom) {
         case 1: bytes[at] = telling.randomElement(using: &random) ?? 0
         case 2: bytes.insert(telling.randomElement(using: &random) ?? 0, at: at)
         case 3: bytes.removeSubrange(at..<min(bytes.count, at + Int.random(in: 1...12, using: &random)))
-        case 4: bytes.insert(contentsOf: bytes[at..<min(bytes.count, at + Int.random(in: 1...40, using: &random))], at: at)
+        case 4:
+            bytes.insert(contentsOf: bytes[at..<min(bytes.count, at + Int.random(in: 1...40, using: &random))], at: at)
         default: if Int.random(in: 0..<8, using: &random) == 0 { bytes.removeSubrange(at...) }
         }
     }

@@ -42,7 +42,7 @@ extension ValueType {
     /// The type and what is allowed: `whole number from 16 to 8192`.
     fileprivate var summary: String {
         switch self {
-        case .list(let inner): "list of \(inner.summary)"
+        case .list(let inner): "list (\(inner.summary))"
         case .string(.uri): "file or address"
         case .string(.any): "text"
         default: expectation.hasPrefix("a ") ? String(expectation.dropFirst(2)) : expectation

@@ -100,9 +100,11 @@ struct DocumentReader {
 
     /// Letters, digits, `_` and `-`, beginning with a letter: a name goes into `${…}`, `name[0]` and command lines.
     mutating func isName(_ text: String, _ position: TextPosition, _ what: String) -> Bool {
+        func isLetter(_ byte: UInt8) -> Bool { (0x41...0x5A).contains(byte & 0xDF) }
+        let rest = Array("0123456789_-".utf8)
         let isRight =
-            text.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0123456789_-".unicodeScalars.contains($0)) }
-            && text.unicodeScalars.first?.properties.isAlphabetic ?? false && text.utf8.count <= 64
+            (1...64).contains(text.utf8.count) && text.utf8.first.map(isLetter) ?? false
+            && text.utf8.allSatisfy { isLetter($0) || rest.contains($0) }
         if !isRight {
             found.error(
                 position,
@@ -194,7 +196,8 @@ struct DocumentReader {
         _ name: PipelineDocument.Name, _ fields: [String: JSONNode.Member], _ what: String, allowed: [String]
     ) -> ValueType? {
         for key in ["minimum", "maximum"] where !["int", "float"].contains(name.text) {
-            if let member = fields[key] { found.error(member.keyPosition, "\(what): '\(key)' belongs to int and float") }
+            guard let member = fields[key] else { continue }
+            found.error(member.keyPosition, "\(what): '\(key)' belongs to int and float")
         }
         if let values = fields["values"], name.text != "enum" {
             found.error(values.keyPosition, "\(what): 'values' belongs to type 'enum'")

@@ -19,6 +19,7 @@ package struct PipelineDocument: Sendable {
     let declaredNames: Set<String>
     let links: [Link]
     let invocations: [Invocation]
+    /// What is not wrong, but hardly meant; seen without values.
     package let warnings: [Diagnostic]
     let model: ObjectModel
     let limits: DocumentLimits

@@ -158,9 +158,10 @@ extension PlanBuilder {
             }
             return text
         }
-        let owner = "\(className).\(method.name)"
-        let arguments = checker.check(given, for: method.parameters, owner: owner, at: invocation.position)
-        for problem in problems + checker.problems { found.error(problem.position, "\(owner): \(problem.message)") }
+        let arguments = checker.check(given, for: method.parameters, owner: "it", at: invocation.position)
+        for problem in problems + checker.problems {
+            found.error(problem.position, "'\(elements[target].name)'.\(method.name): \(problem.message)")
+        }
         return PipelinePlan.Invocation(object: elements[target].name, method: method.name, arguments: arguments)
     }
 

@@ -98,7 +98,8 @@ extension PipelineDocument {
         case .int: Int(text).map { .int($0) } ?? .string(text)
         case .float:
             // Double also reads "nan", "inf" and hexadecimal, which nobody means here.
-            text.allSatisfy({ "0123456789+-.eE".contains($0) }) ? Double(text).map { .double($0) } ?? .string(text)
+            text.allSatisfy({ "0123456789+-.eE".contains($0) })
+                ? Double(text).map { .double($0) } ?? .string(text)
                 : .string(text)
         case .boolean: text == "true" ? .bool(true) : text == "false" ? .bool(false) : .string(text)
         default: .string(text)

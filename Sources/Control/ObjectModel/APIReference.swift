@@ -17,20 +17,29 @@ extension ObjectModel {
             out += "| \(name)\(description.isAbstract ? " (abstract)" : "") | \(parent) | \(cell(description.doc)) |\n"
         }
         for description in classes { out += section(description) }
-        out += "\n## Events\n\nEvery event carries `source`, `timestampMillis` and `tags`; all but `Error` also `type`.\n"
-        out += table(["event", "members", "when"], events.map { event in
-            [event.name, event.members.map { "`\($0.signature)`" }.joined(separator: ", "), event.doc]
-        })
+        out +=
+            "\n## Events\n\nEvery event carries `source`, `timestampMillis` and `tags`; all but `Error` also `type`.\n"
+        out += table(
+            ["event", "members", "when"],
+            events.map { event in
+                [event.name, event.members.map { "`\($0.signature)`" }.joined(separator: ", "), event.doc]
+            })
         out += "\n## Structures\n"
-        out += table(["structure", "members", "what it is"], structures.map { type in
-            let members = type.members.map { "`\($0.name): \($0.type.name)\($0.isOptional ? "?" : "")`" }
-            return [marked(type.name, type.module), members.joined(separator: ", "), type.doc]
-        })
+        out += table(
+            ["structure", "members", "what it is"],
+            structures.map { type in
+                let members = type.members.map { "`\($0.name): \($0.type.name)\($0.isOptional ? "?" : "")`" }
+                return [marked(type.name, type.module), members.joined(separator: ", "), type.doc]
+            })
         out += "\n## Enumerations\n"
-        out += table(["enumeration", "words", "not supported yet"], enumerations.map { type in
-            [marked(type.name, type.module), type.values.joined(separator: ", "),
-                type.unsupported.joined(separator: ", ")]
-        })
+        out += table(
+            ["enumeration", "words", "not supported yet"],
+            enumerations.map { type in
+                [
+                    marked(type.name, type.module), type.values.joined(separator: ", "),
+                    type.unsupported.joined(separator: ", "),
+                ]
+            })
         return out
     }
 
@@ -40,14 +49,21 @@ extension ObjectModel {
         let parent = description.parent.map { "Extends [\($0)](#\($0.lowercased())). " } ?? ""
         out += "\(kind)\(parent)Module \(description.module.rawValue). \(description.doc)\n"
         if !description.constructor.isEmpty {
-            out += table(["parameter", "allowed", "meaning"], description.constructor.map { parameter in
-                [marked("`\(parameter.signature)`", parameter.module), parameter.type.constraint ?? "", parameter.doc]
-            })
+            out += table(
+                ["parameter", "allowed", "meaning"],
+                description.constructor.map { parameter in
+                    [
+                        marked("`\(parameter.signature)`", parameter.module), parameter.type.constraint ?? "",
+                        parameter.doc,
+                    ]
+                })
         }
         if !description.properties.isEmpty {
-            out += table(["property", "access", "meaning"], description.properties.map { property in
-                ["`\(property.name): \(property.type.name)`", property.access.rawValue, property.doc]
-            })
+            out += table(
+                ["property", "access", "meaning"],
+                description.properties.map { property in
+                    ["`\(property.name): \(property.type.name)`", property.access.rawValue, property.doc]
+                })
         }
         if !description.methods.isEmpty {
             out += table(["method", "what it does"], description.methods.map { ["`\($0.signature)`", $0.doc] })

@@ -41,9 +41,8 @@ package struct ArgumentChecker {
         let names = parameters.map(\.name)
         for member in members where !names.contains(member.name) {
             let known = names.isEmpty ? "it has none" : "it has \(listed(names, "and"))"
-            report(
-                member.namePosition,
-                "\(owner) has no parameter \(quoted(member.name))\(suggestion(for: member.name, among: names)); \(known)")
+            let hint = suggestion(for: member.name, among: names)
+            report(member.namePosition, "\(owner) has no parameter \(quoted(member.name))\(hint); \(known)")
         }
         var arguments = Arguments()
         for parameter in parameters {

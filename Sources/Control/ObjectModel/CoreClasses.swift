@@ -96,7 +96,8 @@ enum CoreClasses {
         "mediaType", .enumeration(ModelTypes.mediaType), module: .core, "AUDIO or VIDEO.")
 
     private static let flowMethods: [MethodDescription] = [
-        .init("getStats", [kind], returns: .map(.structure(ModelTypes.stats)), "Figures, by the id of what they are of."),
+        .init(
+            "getStats", [kind], returns: .map(.structure(ModelTypes.stats)), "Figures, by the id of what they are of."),
         .init(
             "isMediaFlowingIn", [requiredKind, pad("sinkMediaDescription")], returns: .boolean,
             "Whether media comes in."),

@@ -20,7 +20,8 @@ enum ElementClasses {
                 "Starts again from the beginning at the end, without a gap in time."),
         ],
         properties: [
-            .init("videoInfo", .structure(ModelTypes.videoInfo), .readOnly, "What is known of the media; zeros at first."),
+            .init(
+                "videoInfo", .structure(ModelTypes.videoInfo), .readOnly, "What is known of the media."),
             .init("elementGstreamerDot", .text, .readOnly, "A picture of its inside, as Graphviz text."),
             .init("position", .int64, .readWrite, "Position in milliseconds; setting it seeks."),
         ],

@@ -52,15 +52,19 @@ package struct RunProgress: Hashable, Sendable {
             aligned(fixed(framesPerSecond, 0), to: 5) + " fps",
             "dropped \(dropped)",
         ].filter { !$0.isEmpty }
-        // From the line's end the numbers go, but never the time.
+        // From the line's end the numbers go until a bar has room, but never the time.
         var shown = parts
         let kept = fraction == nil ? 1 : 2
-        while shown.count > kept, cellWidth(shown.joined(separator: "  ")) > width { shown.removeLast() }
+        let bar = fraction == nil ? 0 : RunProgress.shortestBar + 2
+        while shown.count > kept, cellWidth(shown.joined(separator: "  ")) + bar > width { shown.removeLast() }
         let text = shown.joined(separator: "  ")
         let room = min(40, width - cellWidth(text) - 2)
-        guard let fraction, room >= 8 else { return fitted(text, to: width) }
+        guard let fraction, room >= RunProgress.shortestBar else { return fitted(text, to: width) }
         return RunProgress.bar(fraction, width: room) + "  " + text
     }
+
+    /// Cells below which a bar says nothing that the figure beside it does not say better.
+    private static let shortestBar = 8
 
     /// Eighths of a cell: a bar of 20 cells has 160 steps.
     private static func bar(_ fraction: Double, width: Int) -> String {

@@ -130,19 +130,21 @@ package struct RunSummary: Hashable, Sendable {
             "peakMemoryBytes": .int(peakMemoryBytes),
             "reproducible": .bool(isReproducible),
             "dropped": .int(dropped),
-            "outputs": .array(outputs.map { output in
-                [
-                    "uri": .string(output.uri), "bytes": .int(output.bytes), "duration": .seconds(output.duration),
-                    "complete": .bool(output.isComplete),
-                ]
-            }),
-            "elements": .array(elements.map { element in
-                [
-                    "name": .string(element.name), "class": .string(element.className),
-                    "framesIn": .int(element.framesIn), "framesOut": .int(element.framesOut),
-                    "stages": .array(element.stages.map(\.json)),
-                ]
-            }),
+            "outputs": .array(
+                outputs.map { output in
+                    [
+                        "uri": .string(output.uri), "bytes": .int(output.bytes), "duration": .seconds(output.duration),
+                        "complete": .bool(output.isComplete),
+                    ]
+                }),
+            "elements": .array(
+                elements.map { element in
+                    [
+                        "name": .string(element.name), "class": .string(element.className),
+                        "framesIn": .int(element.framesIn), "framesOut": .int(element.framesOut),
+                        "stages": .array(element.stages.map(\.json)),
+                    ]
+                }),
             "troubles": .array(troubles.map { .string($0) }),
         ]
     }

@@ -26,7 +26,7 @@ extension RunSummary {
             lines.append("")
         }
         lines += dropLines(width)
-        lines.append(totals)
+        lines += wrapped(totals, to: width)
         lines += outputs.map { output in
             let state = output.isComplete ? "" : ", not closed properly"
             let facts = "  \(RunSummary.size(output.bytes)), \(RunProgress.clock(output.duration))\(state)"
@@ -84,7 +84,7 @@ extension RunSummary {
         var numbers: [String]
 
         static let head = Row(
-            text: "element, stage", numbers: ["shared by", "frames", "dropped", "CPU ms", "ms/frame"])
+            text: "element, stage", numbers: ["shared", "frames", "dropped", "CPU ms", "ms/frame"])
 
         private init(text: String, numbers: [String]) {
             self.text = text
@@ -105,7 +105,7 @@ extension RunSummary {
             text = printable("  " + words.joined(separator: " "))
             let drops = stage.drops.reduce(0) { $0 + $1.count }
             numbers = [
-                stage.sharedBy > 1 ? "\(stage.sharedBy) sinks" : "", String(stage.frames), String(drops),
+                stage.sharedBy > 1 ? "by \(stage.sharedBy)" : "", String(stage.frames), String(drops),
                 fixed(stage.cpuSeconds * 1000, 1),
                 stage.frames > 0 ? fixed(stage.cpuSeconds * 1000 / Double(stage.frames), 3) : "",
             ]
