@@ -143,7 +143,8 @@ package final class VPXEncoder: VideoEncoder {
             if last.isKey { lastKey = last.pts }
             var quantizer: Int32 = 63
             cvpx_get_last_quantizer(context, &quantizer)
-            refinement.coded(isKey: last.isKey, isFinest: quantizer <= Int32(Self.quantizer.finest))
+            refinement.coded(
+                isKey: last.isKey, quantizer: quantizer, limit: Int32(Self.quantizer.finest))
         }
         return frames
     }
