@@ -74,6 +74,8 @@ struct MP4Index {
     /// The end of the last whole fragment.
     private(set) var end: Int64 = 0
     private(set) var fileSize: Int64 = 0
+    /// Every box of the top level is all there.
+    private(set) var isComplete = false
     /// Samples that a last, incomplete fragment announced.
     private(set) var samplesLost = 0
 
@@ -144,6 +146,7 @@ struct MP4Index {
             }
             offset = box.end
         }
+        isComplete = offset == fileSize && before == nil
         if state == .whole, offset < fileSize { state = .cutOff }
     }
 

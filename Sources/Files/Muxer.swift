@@ -14,7 +14,8 @@ package import Core
 package final class Muxer {
     package struct Options: Hashable, Sendable {
         /// Schemes that the location may have; http(s) uploads while recording, and what cannot be changed afterwards
-        /// (duration, index) is then missing.
+        /// (duration, index) is then missing. libavformat does not wait for the server's answer: a server that
+        /// answers before it has read everything may lose the end.
         package var schemes: Set<String> = ["file"]
         /// Makes missing folders above the file.
         package var createsFolders = false
@@ -164,12 +165,14 @@ package final class Muxer {
             // A disk too full for the trailer is a failure like any other; nothing but the trailer is missing then.
             failure = failure ?? error
         }
-        if container == .mp4, file.isRegular, frameCounts.contains(where: { $0 > 0 }) {
-            do throws(FileError) {
+        do throws(FileError) {
+            if container == .mp4, file.isRegular, frameCounts.contains(where: { $0 > 0 }) {
                 let index = try MP4Index(descriptor: file.descriptor, path: location.name)
                 try index.finish(descriptor: file.descriptor, path: location.name)
-            } catch { failure = failure ?? error }
-        }
+            }
+        } catch { failure = failure ?? error }
+        output.context.pointee.pb = nil
+        do throws(FileError) { try file.close() } catch { failure = failure ?? error }
         if let failure { throw failure }
     }
 

@@ -14,12 +14,15 @@ final class OutputFile {
     /// errno of the first write that failed; 0 if none did.
     private(set) var failure: Int32 = 0
     private let location: Location
+    private let interrupt: Interrupt
+    private var isClosed = false
     private var position: Int64 = 0
     private static let bufferBytes = 256 << 10
 
     /// Opens and empties a file, or opens a URL for upload.
     init(_ location: Location, interrupt: Interrupt, timeout: MediaTime?) throws(FileError) {
         self.location = location
+        self.interrupt = interrupt
         guard let path = location.path else {
             descriptor = -1
             isRegular = false
@@ -48,15 +51,23 @@ final class OutputFile {
         context.pointee.seekable = isRegular ? AVIO_SEEKABLE_NORMAL : 0
     }
 
-    deinit {
+    deinit { _ = release() }
+
+    /// Ends the file: the lock is given up, an upload waits for its answer. Nothing may follow.
+    func close() throws(FileError) {
+        let code = release()
+        guard code < 0 else { return }
+        throw FileError(code: code, location: location, call: "close", interrupt: interrupt)
+    }
+
+    private func release() -> Int32 {
+        guard !isClosed else { return 0 }
+        isClosed = true
         var pointer: UnsafeMutablePointer<AVIOContext>? = context
-        if descriptor >= 0 {
-            av_free(context.pointee.buffer)
-            avio_context_free(&pointer)
-            close(descriptor)
-        } else {
-            avio_closep(&pointer)
-        }
+        guard descriptor >= 0 else { return avio_closep(&pointer) }
+        av_free(context.pointee.buffer)
+        avio_context_free(&pointer)
+        return Glibc.close(descriptor) == 0 ? 0 : cffmpeg_error(errno)
     }
 
     /// Pushes everything buffered to the kernel.
@@ -70,7 +81,7 @@ final class OutputFile {
         if failure != 0 { throw FileError(errno: failure, path: location.name, call: "write") }
         let code = context.pointee.error
         guard code >= 0 else {
-            throw FileError(code: code, location: location, call: call, interrupt: Interrupt())
+            throw FileError(code: code, location: location, call: call, interrupt: interrupt)
         }
     }
 
@@ -106,13 +117,13 @@ final class OutputFile {
         guard descriptor >= 0 else { throw FileError(errno: errno, path: path, call: "open") }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            defer { close(descriptor) }
+            defer { Glibc.close(descriptor) }
             throw FileError(errno: errno, path: path, call: "fstat")
         }
         regular = status.st_mode & S_IFMT == S_IFREG
         guard regular else { return descriptor }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, ftruncate(descriptor, 0) == 0 else {
-            defer { close(descriptor) }
+            defer { Glibc.close(descriptor) }
             throw FileError(errno: errno, path: path, call: "flock")
         }
         return descriptor

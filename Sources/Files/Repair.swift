@@ -63,7 +63,7 @@ private func repairMP4(
     case .cutOff: throw .truncated(path: path, what: "its index is whole, but media are missing; it plays up to there")
     case .headless: throw .truncated(path: path, what: "the part that says what it holds was never written")
     case .foreign:
-        guard index.end < index.fileSize || index.samplesLost > 0 else { return .whole(path, duration: nil) }
+        guard !index.isComplete else { return .whole(path, duration: nil) }
         let result = try RemuxCopy(location: location, muxerName: "mp4", interrupt: interrupt).run(mode: descriptor)
         return RepairReport(
             path: path, wasWhole: false, duration: result.duration, frames: result.frames,

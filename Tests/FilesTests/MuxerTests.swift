@@ -71,6 +71,12 @@ import Testing
         let end = max(source.end(.video) ?? 0, source.end(.audio) ?? 0)
         let duration = try #require(try TestMedia.duration(path))
         #expect(abs(duration - end) < 0.04, "\(duration) instead of \(end)")
+        if container != .mp4 {
+            // Cues (RFC 9559, 5.1.5): named by the seek head, and there.
+            let bytes = try TestMedia.bytes(path)
+            let cues: [UInt8] = [0x1C, 0x53, 0xBB, 0x6B]
+            #expect(bytes.indices.dropLast(3).filter { bytes[$0] == 0x1C && bytes[$0..<($0 + 4)].elementsEqual(cues) }.count >= 2)
+        }
         // ffmpeg reads it without complaint, and from the middle.
         try Shell.ffmpeg(["-xerror", "-i", path, "-f", "null", "-"])
         let tail = try Shell.ffmpeg(["-ss", "2.5", "-i", path, "-f", "framecrc", "-"])

@@ -22,6 +22,12 @@ enum TestMedia {
         "pcm.wav": ["-vn", "-c:a", "pcm_s16le", "-ar", "44100"],
         "a.mp3": ["-vn", "-c:a", "libmp3lame"],
         "a.flac": ["-vn", "-c:a", "flac"],
+        // A key frame only at the start.
+        "single.webm": ["-c:v", "libvpx", "-b:v", "500k", "-g", "9999", "-cpu-used", "8", "-c:a", "libopus"],
+        "single.mp4": [
+            "-c:v", "libx264", "-bf", "2", "-g", "9999", "-sc_threshold", "0", "-b:v", "500k", "-pix_fmt", "yuv420p",
+            "-c:a", "aac",
+        ],
         "late.mkv": ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "libopus", "-af", "adelay=10"],
     ]
     static let names = recipes.keys.sorted()
