@@ -29,13 +29,14 @@ let package = Package(
         .systemLibrary(name: "COpus", path: "Sources/C/COpus", pkgConfig: "opus"),
         .systemLibrary(name: "CVpx", path: "Sources/C/CVpx", pkgConfig: "vpx"),
         .systemLibrary(name: "CYUV", path: "Sources/C/CYUV"),
+        .target(name: "CScale", path: "Sources/C/CScale"),
         // 1
         room("Core", []),
         // 2
         room("Media", ["Core"]),
         // 3
         room("Codecs", ["Core", "Media", "CFFmpeg", "COpus", "CVpx", "CYUV"]),
-        room("Mixing", ["Core", "Media", "CYUV"]),
+        room("Mixing", ["Core", "Media", "CYUV", "CScale"]),
         room("Files", ["Core", "Media", "CFFmpeg"]),
         // 4
         room("Elements", ["Core", "Media", "Codecs", "Mixing", "Files"]),
@@ -45,7 +46,7 @@ let package = Package(
         // 6
         .executableTarget(
             name: "tessera",
-            dependencies: ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control", "Reactor"],
+            dependencies: ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control", "Reactor", "CLinux"],
             exclude: ["README.md"], swiftSettings: settings),
         // T
         room("TestKit", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control"]),
@@ -58,7 +59,7 @@ let package = Package(
         tests("CoreTests", ["Core", "TestKit"]),
         tests("MediaTests", ["Core", "Media", "TestKit"]),
         tests("CodecsTests", ["Core", "Media", "Codecs", "CFFmpeg", "TestKit"]),
-        tests("MixingTests", ["Core", "Media", "Mixing", "TestKit"], exclude: ["Goldens"]),
+        tests("MixingTests", ["Core", "Media", "Mixing", "TestKit", "CScale"], exclude: ["Goldens"]),
         tests("FilesTests", ["Core", "Media", "Files", "TestKit"]),
         tests("ElementsTests", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "TestKit"]),
         tests("ControlTests", ["Core", "Media", "Elements", "Control", "TestKit"]),

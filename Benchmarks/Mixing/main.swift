@@ -1,4 +1,5 @@
-// Prints what composition and sound mixing cost: medians over many runs, one thread.
+// Prints what composition and sound mixing cost: medians over many runs of one thread's CPU time,
+// which other work on the machine disturbs least.
 // swift run -c release bench-mixing
 import Core
 import Glibc
@@ -7,9 +8,9 @@ import Mixing
 
 func milliseconds(_ body: () -> Void) -> Double {
     var (start, end) = (timespec(), timespec())
-    clock_gettime(CLOCK_MONOTONIC, &start)
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start)
     body()
-    clock_gettime(CLOCK_MONOTONIC, &end)
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end)
     return Double(end.tv_sec - start.tv_sec) * 1e3 + Double(end.tv_nsec - start.tv_nsec) / 1e6
 }
 
@@ -45,7 +46,7 @@ func picture(_ seed: UInt64, _ width: Int = 640, _ height: Int = 360) -> VideoFr
 
 /// Median milliseconds of a canvas of 1280×720 on which `moving` of `count` tiles are new in each picture. A reader
 /// holds on to the last two canvases, as an encoder does.
-func composition(count: Int, moving: Int, sameTwice: Bool = false) -> Double {
+func composition(count: Int, moving: Int) -> Double {
     let regions = Layout.balancedGrid(count: count, width: 1280, height: 720).regions
     let stock = (0..<(2 * count + 6)).map { picture(UInt64($0)) }
     let compositor = Compositor(pool: pool)

@@ -56,6 +56,8 @@ package final class Demuxer {
 
     /// Errors in a row after which a broken file counts as ended.
     private static let errorsInRowMax = 32
+    /// Bytes that may be read ahead to find the start of the tracks or a key frame.
+    private static let aheadBytesMax = 8 << 20
 
     /// All tracks, in the file's order, unsupported ones included.
     package private(set) var tracks: [Track] = []
@@ -145,22 +147,39 @@ package final class Demuxer {
     /// (`InterleaveTracker`).
     package func watermark(of track: Int) -> MediaTime { tracker.watermark(of: track) }
 
-    /// Goes to the last key frame at or before `time`, for all tracks; the caller drops what comes before `time`.
+    /// Goes to the last key frame at or before `time` (in files without an index possibly to an earlier one), for all
+    /// tracks; the caller drops what comes before `time`.
     package func seek(to time: MediaTime) throws(FileError) {
         guard isSeekable else { throw .notSeekable(path: location.name) }
-        interrupt.allow(options.timeout)
-        var target = max(.zero, time)
         let video = streams.firstIndex { $0.format?.kind == .video }
+        var target = max(.zero, time)
         // Opus decoders settle within 80 ms (RFC 7845, 4.6); with pictures the key frame lies further back anyway.
         if video == nil { target = max(.zero, target - .milliseconds(80)) }
-        let nanoseconds = (target + startTime).nanoseconds
-        let index = video ?? streams.firstIndex { $0.format != nil } ?? 0
-        var code = avformat_seek_file(
-            input.context, Int32(index), .min, streams[index].ticks(nanoseconds), streams[index].ticks(nanoseconds), 0)
-        if code < 0 {
-            // No index and no way to search: from the beginning, as players do.
-            code = av_seek_frame(input.context, -1, 0, AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_BYTE)
+        // Containers without an index (MPEG-TS) land anywhere: step further back until a key frame comes in time.
+        var back = MediaTime.zero
+        while true {
+            let landing = max(.zero, target - back)
+            try jump(to: landing, stream: video ?? streams.firstIndex { $0.format != nil } ?? 0)
+            guard let video, landing > .zero else { return }
+            if try findKey(video, before: target + startTime) { return }
+            back = back == .zero ? .milliseconds(2_000) : back + back + back
         }
+    }
+
+    /// libavformat's own search.
+    private func jump(to target: MediaTime, stream: Int) throws(FileError) {
+        interrupt.allow(options.timeout)
+        let ticks = streams[stream].ticks((target + startTime).nanoseconds)
+        // Searching a transport stream for its start lands somewhat behind it.
+        let isUnindexed = (input.context.pointee.iformat?.pointee.flags ?? 0) & AVFMT_TS_DISCONT != 0
+        var code = target == .zero && isUnindexed
+            ? av_seek_frame(input.context, -1, 0, AVSEEK_FLAG_BYTE)
+            : avformat_seek_file(input.context, Int32(stream), .min, ticks, ticks, 0)
+        if code < 0 {
+            // No index and no way to search, or a place before the first frame: from the beginning, as players do.
+            code = av_seek_frame(input.context, Int32(stream), .min, AVSEEK_FLAG_BACKWARD)
+        }
+        if code < 0 { code = av_seek_frame(input.context, -1, 0, AVSEEK_FLAG_BYTE) }
         if interrupt.shouldStop {
             throw FileError(
                 code: Int32(cffmpeg_error_exit), location: location, call: "avformat_seek_file", interrupt: interrupt)
@@ -172,15 +191,27 @@ package final class Demuxer {
         for index in streams.indices { streams[index].reset() }
     }
 
+    /// Reads ahead to the first key frame of a track; pictures before it cannot be decoded and are dropped. Returns
+    /// whether it is not later than `time` on the file's own time line.
+    private func findKey(_ track: Int, before time: MediaTime) throws(FileError) -> Bool {
+        var bytes = 0
+        while bytes < Demuxer.aheadBytesMax, let raw = try readRaw() {
+            guard raw.track != track || raw.isKey else { continue }
+            pending.append(raw)
+            bytes += raw.payload.count
+            if raw.track == track { return (raw.pts ?? raw.dts ?? time) <= time }
+        }
+        return false
+    }
+
     /// Reads ahead until each playable track has shown its first frame (within a second of media and some megabytes)
     /// and puts media time 0 at the earliest of them.
     private func findStart() throws(FileError) {
         let aheadMax = MediaTime.milliseconds(1000)
-        let bytesMax = 8 << 20
         var missing = Set(tracks.filter { $0.format != nil }.map(\.index))
         var earliest = MediaTime.infinity
         var bytes = 0
-        while !missing.isEmpty, bytes < bytesMax, let raw = try readRaw() {
+        while !missing.isEmpty, bytes < Demuxer.aheadBytesMax, let raw = try readRaw() {
             pending.append(raw)
             bytes += raw.payload.count + 64
             if let format = raw.newFormat { tracks[raw.track].format = format }

@@ -68,7 +68,6 @@ final class InputContext {
         if options.reconnects, location.scheme.hasPrefix("http") {
             set("reconnect", "1")
             set("reconnect_streamed", "1")
-            set("reconnect_on_network_error", "1")
             set("reconnect_delay_max", "\(options.reconnectDelayMax)")
         }
         return dictionary

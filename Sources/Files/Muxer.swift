@@ -31,6 +31,8 @@ package final class Muxer {
     private struct TrackState {
         var format: EncodedFormat
         let timeScale: Rational
+        /// What readers subtract from the track's times (CodecDelay of Opus in Matroska), and so is added here.
+        let delay: MediaTime
         var lastTick: Int64?
         /// After a change, parameter sets go in front of every key frame: players know only the first ones.
         var parameterSets: [UInt8] = []
@@ -99,7 +101,9 @@ package final class Muxer {
         self.file = file
         wholeBytes = Int64(header.count)
         tracks = formats.indices.map {
-            TrackState(format: formats[$0], timeScale: Rational(output.timeScale($0), 1))
+            TrackState(
+                format: formats[$0], timeScale: Rational(output.timeScale($0), 1),
+                delay: Muxer.delay(formats[$0], container))
         }
     }
 
@@ -176,16 +180,11 @@ package final class Muxer {
         try check(code, call: "av_write_trailer")
     }
 
-    /// Fixes the shift that makes Matroska's times non-negative, and writes what was held for it. Opus is left out:
-    /// its priming has a place of its own (CodecDelay).
+    /// Fixes the shift that makes Matroska's times non-negative, and writes what was held for it.
     private func begin() throws(FileError) {
         let frames = held ?? []
         held = nil
-        var earliest = MediaTime.zero
-        for (track, frame) in frames where tracks[track].format.codecName != AudioCodec.opus.rawValue {
-            earliest = min(earliest, frame.pts)
-        }
-        shift = -earliest
+        shift = -frames.reduce(MediaTime.zero) { min($0, $1.frame.pts + tracks[$1.track].delay) }
         for (track, frame) in frames { try put(track, frame) }
     }
 
@@ -225,16 +224,16 @@ package final class Muxer {
     /// A frame's times in the container's ticks, in order.
     private func ticks(_ track: Int, _ frame: EncodedFrame) throws(FileError) -> (pts: Int64, dts: Int64) {
         let scale = tracks[track].timeScale
-        var pts = (frame.pts + shift).count(per: scale)
-        var dts = min(pts, (frame.dts + shift).count(per: scale))
-        // Opus in Matroska lies before 0 by its pre-skip, which the muxer adds again.
-        let isOpusDelay = container != .mp4 && tracks[track].format.codecName == AudioCodec.opus.rawValue
-        var floor: Int64 = isOpusDelay ? min(0, pts) : 0
-        if container != .mp4, !isOpusDelay { dts = max(0, dts) }
+        let moved = shift + tracks[track].delay
+        var pts = (frame.pts + moved).count(per: scale)
+        var dts = min(pts, (frame.dts + moved).count(per: scale))
+        // Matroska keeps no decoding times: those of the first reordered pictures may lie before 0.
+        if container != .mp4, pts >= 0 { dts = max(0, dts) }
+        var floor: Int64 = 0
         if let last = tracks[track].lastTick {
             if last - dts > Muxer.stepBackMax.count(per: scale) {
                 throw .badTimes(
-                    path: location.name, what: "\(frame.dts) came after \(MediaTime(last, per: scale) - shift)")
+                    path: location.name, what: "\(frame.dts) came after \(MediaTime(last, per: scale) - moved)")
             }
             // Matroska may hold two frames in one millisecond, MP4 needs a duration for each.
             floor = container == .mp4 ? last + 1 : last
@@ -284,6 +283,11 @@ package final class Muxer {
         case .video: 90_000
         case .audio(let audio): audio.codec == .opus ? 48_000 : audio.sampleRate
         }
+    }
+
+    private static func delay(_ format: EncodedFormat, _ container: Container) -> MediaTime {
+        guard container != .mp4, case .audio(let audio) = format, audio.codec == .opus else { return .zero }
+        return MediaTime(samples: Int64(audio.configuration.opusPreSkip), rate: 48_000)
     }
 
     private static func settings(_ container: Container) -> [(String, String)] {

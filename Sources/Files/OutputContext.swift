@@ -79,9 +79,7 @@ final class OutputContext {
         switch audio.codec {
         case .opus:
             if configuration.isEmpty { configuration = OutputContext.opusHead(audio) }
-            // Bytes 10–11 of OpusHead: pre-skip at 48 kHz (RFC 7845, 5.1).
-            let preSkip = configuration.count >= 12 ? Int32(configuration[10]) | Int32(configuration[11]) << 8 : 0
-            parameters.pointee.initial_padding = preSkip
+            parameters.pointee.initial_padding = Int32(configuration.opusPreSkip)
             parameters.pointee.seek_preroll = 3840
             parameters.pointee.frame_size = 960
             parameters.pointee.sample_rate = 48_000

@@ -65,7 +65,7 @@ struct StreamReader {
         }
         var duration = StreamReader.nanoseconds(packet.pointee.duration, timeBase) ?? .zero
         if duration <= .zero { duration = nominalDuration }
-        let skip = skipSamples(packet, payload: payload, duration: duration)
+        let skip = skipSamples(packet, payload: payload, duration: &duration)
         return RawFrame(
             track: track, payload: payload, pts: StreamReader.nanoseconds(packet.pointee.pts, timeBase),
             dts: StreamReader.nanoseconds(packet.pointee.dts, timeBase), duration: duration,
@@ -113,9 +113,9 @@ struct StreamReader {
     }
 
     /// Samples not to be heard: what the container says outright, and in MP4 the end of the last block, which is
-    /// only told by a duration shorter than what the codec yields.
+    /// only told by a duration shorter than what the codec yields; `duration` then becomes that of the whole block.
     private func skipSamples(
-        _ packet: UnsafeMutablePointer<AVPacket>, payload: Payload, duration: MediaTime
+        _ packet: UnsafeMutablePointer<AVPacket>, payload: Payload, duration: inout MediaTime
     ) -> (start: Int, end: Int, time: MediaTime) {
         guard case .audio(let audio)? = format else { return (0, 0, .zero) }
         var size = 0
@@ -130,11 +130,21 @@ struct StreamReader {
             start = count(0)
             end = count(4)
         }
+        // Matroska tells the priming of Opus only by a time before 0, which it rounds to milliseconds.
+        if audio.codec == .opus, start == 0, let time = StreamReader.nanoseconds(packet.pointee.pts, timeBase),
+            time < .zero {
+            let early = Int(clamping: (-time).samples(rate: 48_000))
+            let stated = audio.configuration.opusPreSkip
+            start = abs(early - stated) <= 48 ? stated : min(early, codedSamples(audio, payload: payload))
+        }
         if end == 0, packet.pointee.duration > 0 {
             let coded = codedSamples(audio, payload: payload)
             let told = Int(clamping: duration.samples(rate: audio.sampleRate))
             // Containers with millisecond times round: less than 2 ms is not trimming.
-            if coded - told > audio.sampleRate / 500, told > 0 { end = coded - told }
+            if coded - told > audio.sampleRate / 500, told > 0 {
+                end = coded - told
+                duration = MediaTime(samples: Int64(coded), rate: audio.sampleRate)
+            }
         }
         return (start, end, MediaTime(samples: Int64(start), rate: max(1, audio.sampleRate)))
     }
@@ -170,6 +180,9 @@ func opusSamples(_ packet: UnsafeRawBufferPointer) -> Int {
 }
 
 extension [UInt8] {
+    /// Pre-skip of an OpusHead at 48 kHz (RFC 7845, 5.1); 0 if there is none.
+    var opusPreSkip: Int { count >= 12 ? Int(self[10]) | Int(self[11]) << 8 : 0 }
+
     /// Whether an AudioSpecificConfig says AAC-LC with 1024-sample frames and no explicit SBR (ISO/IEC 14496-3, 1.6).
     fileprivate var isPlainAAC: Bool {
         count >= 2 && self[0] >> 3 == 2 && self[1] & 0b100 == 0 && count < 5

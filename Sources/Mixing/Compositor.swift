@@ -27,6 +27,7 @@ package final class Compositor {
     private let shared: ScaledTileCache?
     private let own = ScaledTileCache(bytesMax: Compositor.ownTileBytesMax)
     private var ownUses: UInt64 = 0
+    private let scaler = Scaler()
     private var ring: [Canvas] = []
     private var latest: (frame: VideoFrame, scene: Scene)?
     private var sequence: UInt64 = 0
@@ -153,7 +154,7 @@ extension Compositor {
         }
         if placement.isOpaque, area == placement.destination, shared == nil {
             statistics.tilesScaled += 1
-            return target.scale(PictureView(frame.planes, placement.source))
+            return scaler.scale(PictureView(frame.planes, placement.source), to: target)
         }
         let tile = scaledTile(placement, frame)
         let part = PixelRect(
@@ -181,7 +182,7 @@ extension Compositor {
         statistics.tilesScaled += 1
         let tile = VideoFrame(width: key.width, height: key.height, pts: frame.pts, pool: pool) { planes in
             let whole = PixelRect(x: 0, y: 0, width: key.width, height: key.height)
-            PictureView(planes, whole).scale(PictureView(frame.planes, placement.source))
+            scaler.scale(PictureView(frame.planes, placement.source), to: PictureView(planes, whole))
         }
         cache.insert(tile, for: key)
         return tile

@@ -1,4 +1,3 @@
-import CYUV
 import Glibc
 import Media
 

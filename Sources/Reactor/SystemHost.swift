@@ -75,5 +75,8 @@ package final class SystemHost: Host {
         }
     }
 
-    package func ioThread(named name: String) -> any TaskExecutor { BlockingThread(name: name) }
+    package func ioThread(named name: String) -> any TaskExecutor { SystemHost.thread(named: name) }
+
+    /// A thread for the program's own blocking waits; it ends with the last reference.
+    package static func thread(named name: String) -> any TaskExecutor { BlockingThread(name: name) }
 }

@@ -24,8 +24,8 @@ package enum Shell {
         let paths = ["\(folder)/out", "\(folder)/err"]
         var handles: [FileHandle] = []
         for path in paths {
-            FileManager.default.createFile(atPath: path, contents: nil)
-            guard let handle = FileHandle(forWritingAtPath: path) else { throw Failure(description: "no \(path)") }
+            guard FileManager.default.createFile(atPath: path, contents: nil) else { throw Failure(description: path) }
+            guard let handle = FileHandle(forWritingAtPath: path) else { throw Failure(description: path) }
             handles.append(handle)
         }
         process.standardOutput = handles[0]

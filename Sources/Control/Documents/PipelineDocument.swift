@@ -19,7 +19,7 @@ package struct PipelineDocument: Sendable {
     let declaredNames: Set<String>
     let links: [Link]
     let invocations: [Invocation]
-    let warnings: [Diagnostic]
+    package let warnings: [Diagnostic]
     let model: ObjectModel
     let limits: DocumentLimits
 

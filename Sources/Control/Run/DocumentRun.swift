@@ -37,7 +37,7 @@ package final class DocumentRun: Sendable {
     /// Makes everything and starts it: recorders first, so that nothing is missed.
     package func start() async throws {
         try await pipeline.perform { [self] context in
-            context.onEvent = { [weak context] event in
+            context.onEvent = { [self, weak context] event in
                 record(event)
                 onEvent(event)
                 if let context { finishIfDone(context) }

@@ -13,3 +13,7 @@ int clinux_nice_thread(int nice);
 int64_t clinux_thread_cpu_nanoseconds(void);
 /// Cores the calling process may run on (its affinity mask counted).
 int clinux_core_count(void);
+/// Columns of the terminal behind a file descriptor; 0 where it is none.
+int clinux_terminal_columns(int descriptor);
+/// Limits malloc to `count` arenas, so that what one thread frees serves the others.
+void clinux_limit_arenas(int count);
