@@ -54,7 +54,7 @@ let package = Package(
             name: "bench-mixing", dependencies: ["Core", "Media", "Mixing"], path: "Benchmarks/Mixing",
             swiftSettings: settings),
         .executableTarget(
-            name: "bench-floor", dependencies: ["CFFmpeg", "COpus", "CVpx"], path: "Benchmarks/Floor",
+            name: "bench-floor", dependencies: ["CFFmpeg", "COpus", "CVpx", "CYUV"], path: "Benchmarks/Floor",
             swiftSettings: settings),
         tests("CoreTests", ["Core", "TestKit"]),
         tests("MediaTests", ["Core", "Media", "TestKit"]),

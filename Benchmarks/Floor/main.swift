@@ -1,13 +1,14 @@
 // What the libraries alone take, called bare: the floor that a mixing run is compared with (Benchmarks/grid.py).
 //
-//     bench-floor VIDEO.yuv WIDTH HEIGHT FPS BITRATE SOUND.f32 INPUT...
+//     bench-floor VIDEO.yuv WIDTH HEIGHT FPS BITRATE SOUND.f32 TILE-WIDTH TILE-HEIGHT INPUT...
 //
-// Decodes each INPUT (VP8 or another codec of libavcodec, Opus through libopus), encodes the raw pictures of VIDEO.yuv
-// (I420) as VP8 and the raw samples of SOUND.f32 (48 kHz, stereo, float) as Opus. Reading files is not counted. Prints
-// one line of JSON: CPU seconds of each part.
+// Decodes each INPUT (video through libavcodec, Opus through libopus), scales its pictures to the size of a tile
+// (libyuv, box filter), encodes the raw pictures of VIDEO.yuv (I420) as VP8 and the raw samples of SOUND.f32 (48 kHz,
+// stereo, float) as Opus. Reading files is not counted. Prints one line of JSON: CPU seconds of each part.
 import CFFmpeg
 import COpus
 import CVpx
+import CYUV
 import Glibc
 
 struct Failure: Error { let what: String }
@@ -41,21 +42,44 @@ func streams(of path: String) throws -> [Stream] {
     return found
 }
 
-/// Decodes with one thread and throws the pictures away; returns CPU seconds and pictures.
-func decodeVideo(_ stream: Stream) throws -> (seconds: Double, count: Int) {
+/// CPU seconds of decoding and of scaling, and how many pictures there were.
+struct DecodingCost {
+    var decoding = 0.0
+    var scaling = 0.0
+    var count = 0
+}
+
+/// Decodes with one thread, scales each picture to the tile, and throws it away.
+func decodeVideo(_ stream: Stream, tileWidth: Int, tileHeight: Int) throws -> DecodingCost {
     guard let codec = avcodec_find_decoder(stream.parameters.pointee.codec_id),
         let context = avcodec_alloc_context3(codec), let frame = av_frame_alloc()
     else { throw Failure(what: "no decoder") }
     avcodec_parameters_to_context(context, stream.parameters)
     context.pointee.thread_count = 1
     guard avcodec_open2(context, codec, nil) == 0 else { throw Failure(what: "the decoder does not open") }
-    var count = 0
-    let start = processTime()
+    let chromaWidth = (tileWidth + 1) / 2
+    let chromaSize = chromaWidth * ((tileHeight + 1) / 2)
+    let luma = UnsafeMutablePointer<UInt8>.allocate(capacity: tileWidth * tileHeight + 2 * chromaSize)
+    var cost = DecodingCost()
     for packet in stream.packets.map(Optional.some) + [nil] {
+        var start = processTime()
         avcodec_send_packet(context, packet)
-        while avcodec_receive_frame(context, frame) == 0 { count += 1 }
+        while avcodec_receive_frame(context, frame) == 0 {
+            cost.count += 1
+            cost.decoding += processTime() - start
+            start = processTime()
+            let (planes, strides) = (frame.pointee.data, frame.pointee.linesize)
+            I420Scale(
+                planes.0, strides.0, planes.1, strides.1, planes.2, strides.2, frame.pointee.width,
+                frame.pointee.height, luma, Int32(tileWidth), luma + tileWidth * tileHeight, Int32(chromaWidth),
+                luma + tileWidth * tileHeight + chromaSize, Int32(chromaWidth), Int32(tileWidth), Int32(tileHeight),
+                kFilterBox)
+            cost.scaling += processTime() - start
+            start = processTime()
+        }
+        cost.decoding += processTime() - start
     }
-    return (processTime() - start, count)
+    return cost
 }
 
 /// Decodes Opus with libopus to float and throws the samples away; returns CPU seconds and packets.
@@ -149,20 +173,26 @@ func encodeOpus(_ path: String, bitrate: Int32) throws -> (Double, Int) {
 }
 
 let arguments = CommandLine.arguments
-guard arguments.count >= 8, let width = Int(arguments[2]), let height = Int(arguments[3]),
-    let rate = Int(arguments[4]), let bitrate = Int(arguments[5])
-else { throw Failure(what: "usage: bench-floor VIDEO.yuv WIDTH HEIGHT FPS BITRATE SOUND.f32 INPUT...") }
+guard arguments.count >= 10, let width = Int(arguments[2]), let height = Int(arguments[3]),
+    let rate = Int(arguments[4]), let bitrate = Int(arguments[5]), let tileWidth = Int(arguments[7]),
+    let tileHeight = Int(arguments[8])
+else {
+    throw Failure(
+        what: "usage: bench-floor VIDEO.yuv WIDTH HEIGHT FPS BITRATE SOUND.f32 TILE-WIDTH TILE-HEIGHT INPUT...")
+}
 
-var decodedVideo = (seconds: 0.0, count: 0)
-var decodedAudio = (seconds: 0.0, count: 0)
-for path in arguments[7...] {
+var video = DecodingCost()
+var sound = (seconds: 0.0, count: 0)
+for path in arguments[9...] {
     for stream in try streams(of: path) {
         if stream.parameters.pointee.codec_type == AVMEDIA_TYPE_VIDEO {
-            let (seconds, count) = try decodeVideo(stream)
-            decodedVideo = (decodedVideo.seconds + seconds, decodedVideo.count + count)
+            let cost = try decodeVideo(stream, tileWidth: tileWidth, tileHeight: tileHeight)
+            video.decoding += cost.decoding
+            video.scaling += cost.scaling
+            video.count += cost.count
         } else if stream.parameters.pointee.codec_type == AVMEDIA_TYPE_AUDIO {
             let (seconds, count) = try decodeOpus(stream)
-            decodedAudio = (decodedAudio.seconds + seconds, decodedAudio.count + count)
+            sound = (sound.seconds + seconds, sound.count + count)
         }
     }
 }
@@ -170,8 +200,8 @@ let encodedVideo = try encodeVP8(arguments[1], width: width, height: height, rat
 let encodedAudio = try encodeOpus(arguments[6], bitrate: 96_000)
 print(
     """
-    {"decodeVideo": \(decodedVideo.seconds), "picturesDecoded": \(decodedVideo.count), \
-    "decodeAudio": \(decodedAudio.seconds), "packetsDecoded": \(decodedAudio.count), \
+    {"decodeVideo": \(video.decoding), "scaleVideo": \(video.scaling), "picturesDecoded": \(video.count), \
+    "decodeAudio": \(sound.seconds), "packetsDecoded": \(sound.count), \
     "encodeVideo": \(encodedVideo.0), "picturesEncoded": \(encodedVideo.1), \
     "encodeAudio": \(encodedAudio.0), "packetsEncoded": \(encodedAudio.1)}
     """)
