@@ -161,7 +161,9 @@ package final class PlayerEndpoint: Element {
             if context.mode == .offline {
                 for packet in packets { send(packet) }
                 for (kind, track) in playing {
-                    source(kind)?.push(.watermark(watermarks[track.index] + offset))
+                    let watermark = watermarks[track.index]
+                    // Of the end the file's end itself will tell.
+                    if watermark.isFinite { source(kind)?.push(.watermark(watermark + offset)) }
                 }
             } else {
                 waiting += packets

@@ -46,7 +46,7 @@ class HubInput: MediaSink {
     // MARK: MediaSink
 
     func choose(from form: NativeForm) -> RenditionKey { .raw }
-    var hasRoom: Bool { watermark <= consumed + HubInput.leadMax }
+    var hasRoom: Bool { watermark == .infinity || watermark <= consumed + HubInput.leadMax }
 
     func receive(_ item: MediaItem) {
         switch item {
@@ -75,7 +75,11 @@ struct HubInputs {
         let linked = inputs.filter(\.isLinked)
         // An empty hub waits for somebody to join.
         guard !linked.isEmpty else { return nil }
-        if linked.contains(where: { $0.end.map { $0 > time } ?? ($0.watermark > time && !$0.isStalled) }) {
+        // A watermark of infinity says that no frame will come, not until when the last one lasts: the end does.
+        func goesOn(_ input: HubInput) -> Bool {
+            input.end.map { $0 > time } ?? (input.watermark.isFinite && input.watermark > time && !input.isStalled)
+        }
+        if linked.contains(where: goesOn) {
             return true
         }
         return linked.allSatisfy { $0.end != nil || $0.isStalled } ? false : nil
