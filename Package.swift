@@ -53,6 +53,9 @@ let package = Package(
         .executableTarget(
             name: "bench-mixing", dependencies: ["Core", "Media", "Mixing"], path: "Benchmarks/Mixing",
             swiftSettings: settings),
+        .executableTarget(
+            name: "bench-floor", dependencies: ["CFFmpeg", "COpus", "CVpx", "CYUV"], path: "Benchmarks/Floor",
+            swiftSettings: settings),
         tests("CoreTests", ["Core", "TestKit"]),
         tests("MediaTests", ["Core", "Media", "TestKit"]),
         tests("CodecsTests", ["Core", "Media", "Codecs", "CFFmpeg", "TestKit"]),
