@@ -44,7 +44,7 @@ final class CanvasProducer {
     private let allInputs: () -> HubInputs
     private var stage: Stage<CompositionInput, MediaItem>?
     private var clock: HubClock?
-    private static let canvasesInFlightMax = 3
+    private static let canvasesInFlightMax = 2
 
     /// `compose` turns what the inputs show into a job: the hub's layout; nil while there is no canvas yet.
     init(

@@ -11,7 +11,9 @@ final class DecodedRendition: Rendition, MediaSink {
     private var pendingFrames = 0
     /// Real time: the decoder fell behind and goes on at the next key frame.
     private var dropsUntilKeyFrame = false
-    private static let framesInFlightMax = 8
+    /// Decoded pictures are large: as many as keep a worker busy between two turns of the loop.
+    private static let picturesInFlightMax = 2
+    private static let blocksInFlightMax = 8
     /// Coded frames that may wait before the source is asked to.
     private static let framesPendingMax = 32
 
@@ -29,8 +31,9 @@ final class DecodedRendition: Rendition, MediaSink {
             context, record: record,
             // Offline there is no hurry that sound could be in; it shares all cores.
             executor: context.host.workers(context.mode == .offline ? .decode : priority),
-            capacity: context.mode == .offline ? DecodedRendition.framesInFlightMax : 60, policy: .dropNewest,
-            batch: context.mode == .offline ? 4 : 1
+            capacity: context.mode == .realTime
+                ? 60 : kind == .audio ? DecodedRendition.blocksInFlightMax : DecodedRendition.picturesInFlightMax,
+            policy: .dropNewest, batch: context.mode == .offline && kind == .audio ? 4 : 1
         ) {
             if kind == .audio { return AudioDecodeWork(configuration.codecs) }
             return VideoDecodeWork(configuration)

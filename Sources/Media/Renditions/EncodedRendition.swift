@@ -8,7 +8,7 @@ final class EncodedRendition: Rendition, MediaSink {
     private var upstream: Rendition?
     /// A key frame was asked for and has not come out yet.
     private var keyFrameDue = false
-    private static let picturesInFlightMax = 4
+    private static let picturesInFlightMax = 3
     private static let blocksInFlightMax = 50
 
     init(source: MediaSource, key: RenditionKey) {
