@@ -11,13 +11,11 @@ final class JobQueue: @unchecked Sendable {
     }
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-    private var lanes: [[Entry]]
-    private var heads: [Int]
+    private var lanes: [Deque<Entry>]
     private var isClosed = false
 
     init(lanes count: Int) {
-        lanes = Array(repeating: [], count: count)
-        heads = Array(repeating: 0, count: count)
+        lanes = Array(repeating: Deque(), count: count)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
     }
@@ -41,14 +39,8 @@ final class JobQueue: @unchecked Sendable {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while true {
-            for lane in lanes.indices where heads[lane] < lanes[lane].count {
-                let entry = lanes[lane][heads[lane]]
-                heads[lane] += 1
-                if heads[lane] == lanes[lane].count {
-                    lanes[lane].removeAll(keepingCapacity: true)
-                    heads[lane] = 0
-                }
-                return entry
+            for lane in lanes.indices {
+                if let entry = lanes[lane].popFirst() { return entry }
             }
             if isClosed { return nil }
             pthread_cond_wait(condition, mutex)

@@ -24,8 +24,7 @@ package final class PlayerEndpoint: Element {
     private var isReading = false
     private var hasReadAll = false
     /// Real time: what was read and is not due yet, in the file's order.
-    private var waiting: [Packet] = []
-    private var waitingHead = 0
+    private var waiting = Deque<Packet>()
     private var timer: PipelineContext.Timer?
     private var playedAt = MediaTime.zero
     private var pausedAt: MediaTime?
@@ -101,8 +100,7 @@ package final class PlayerEndpoint: Element {
         guard isSeekable else { throw GraphError("\(name): “\(uri)” cannot be played from another position") }
         let target = max(.zero, time)
         cancelTimer()
-        waiting = []
-        waitingHead = 0
+        waiting.removeAll()
         hasReadAll = false
         sentUntil = target
         offset = (context.mode == .realTime ? context.now + PlayerEndpoint.leadTime : context.now) - target
@@ -143,8 +141,7 @@ package final class PlayerEndpoint: Element {
         stage = nil
         cancelTimer()
         playing = [:]
-        waiting = []
-        waitingHead = 0
+        waiting.removeAll()
         isReading = false
         hasReadAll = false
         pausedAt = nil
@@ -166,7 +163,7 @@ package final class PlayerEndpoint: Element {
                     if watermark.isFinite { source(kind)?.push(.watermark(watermark + offset)) }
                 }
             } else {
-                waiting += packets
+                for packet in packets { waiting.append(packet) }
                 sendDue()
             }
             readMore()
@@ -178,7 +175,7 @@ package final class PlayerEndpoint: Element {
                 warn("“\(uri)” holds \(damaged) broken packet\(damaged == 1 ? "" : "s"), left out")
                 stage?.record.drop("broken packet", damaged)
             }
-            if waitingHead == waiting.count { reachedEnd() }
+            if waiting.isEmpty { reachedEnd() }
         case .sought:
             isReading = false
             readMore()
@@ -213,7 +210,7 @@ package final class PlayerEndpoint: Element {
         if context.mode == .offline {
             guard playing.keys.contains(where: { isStarving($0) }) else { return }
         } else {
-            guard waiting.count - waitingHead < PlayerEndpoint.waitingMax else { return }
+            guard waiting.count < PlayerEndpoint.waitingMax else { return }
         }
         isReading = true
         stage.push(.read)
@@ -245,8 +242,8 @@ package final class PlayerEndpoint: Element {
     private func sendDue() {
         guard context.mode == .realTime, state == .start else { return }
         cancelTimer()
-        while waitingHead < waiting.count {
-            let due = waiting[waitingHead].frame.dts + offset - PlayerEndpoint.leadTime
+        while let next = waiting.first {
+            let due = next.frame.dts + offset - PlayerEndpoint.leadTime
             guard due <= context.now else {
                 timer = context.schedule(at: due) { [unowned self] in
                     timer = nil
@@ -254,15 +251,10 @@ package final class PlayerEndpoint: Element {
                 }
                 break
             }
-            let packet = waiting[waitingHead]
-            waitingHead += 1
-            send(packet)
+            _ = waiting.popFirst()
+            send(next)
         }
-        if waitingHead >= 64 {
-            waiting.removeFirst(waitingHead)
-            waitingHead = 0
-        }
-        if waitingHead == waiting.count, hasReadAll { return reachedEnd() }
+        if waiting.isEmpty, hasReadAll { return reachedEnd() }
         readMore()
     }
 

@@ -6,8 +6,7 @@ final class DecodedRendition: Rendition, MediaSink {
     private var record: StageRecord?
     /// Offline: coded items that wait because the stage or those behind it are full. A demuxer whose other track
     /// starves goes on all the same, and what it brings waits here in coded form.
-    private var pending: [MediaItem] = []
-    private var pendingHead = 0
+    private var pending = Deque<MediaItem>()
     private var pendingFrames = 0
     /// Real time: the decoder fell behind and goes on at the next key frame.
     private var dropsUntilKeyFrame = false
@@ -86,18 +85,9 @@ final class DecodedRendition: Rendition, MediaSink {
     /// Offline: moves on as much as the stage and those behind it can take.
     private func feed() {
         guard let stage, context.mode == .offline else { return }
-        while pendingHead < pending.count, stage.hasRoom, sinksHaveRoom {
-            let item = pending[pendingHead]
-            pendingHead += 1
+        while stage.hasRoom, sinksHaveRoom, let item = pending.popFirst() {
             if case .encoded = item { pendingFrames -= 1 }
             stage.push(item, droppable: false)
-        }
-        if pendingHead == pending.count {
-            pending.removeAll(keepingCapacity: true)
-            pendingHead = 0
-        } else if pendingHead >= 256 {
-            pending.removeFirst(pendingHead)
-            pendingHead = 0
         }
         if hasRoom { upstream.roomAvailable() }
     }

@@ -109,11 +109,13 @@ enum RunCommand {
             mode: options.isRealTime ? .realTime : .offline, codecs: LibraryCodecs(), pool: FramePool(), log: log)
         configuration.decoderLimits = options.limits
         if let timeout = options.stallTimeout { configuration.stallTimeout = timeout }
+        let pool = configuration.pool
         let run = DocumentRun(plan, host: host, configuration: configuration) { printer.show($0) }
         let executor = host.ioThread(named: "main-run")
         let wasInterrupted = Lock(false)
         Task(executorPreference: executor) {
             let code = await perform(run, printer, wasInterrupted)
+            log.debug("picture memory", [("peakBytes", "\(pool.liveBytes.peak)")])
             exit(code.rawValue)
         }
         while true {
