@@ -127,7 +127,9 @@ package final class PlayerEndpoint: Element {
         let (uri, options) = (self.uri, Demuxer.Options())
         let record = context.makeStageRecord(element: self, kind: .demux, detail: uri)
         let stage = Stage<DemuxCommand, DemuxResult>(
-            context, record: record, executor: executor, capacity: 4, policy: .wait
+            context, record: record, executor: executor, capacity: 4, policy: .wait,
+            // One command reads many packets; they are counted as they come.
+            counts: { _ in false }
         ) { DemuxWork(url: uri, options: options, interrupt: interrupt) }
         stage.onOutput = { [unowned self] in take($0) }
         stage.onError = { [unowned self] in fileFailed($0) }

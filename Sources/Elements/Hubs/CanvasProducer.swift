@@ -97,7 +97,7 @@ final class CanvasProducer {
         let record = context.makeStageRecord(element: hub, kind: .compose, detail: "\(rate) fps")
         let stage = Stage<CompositionInput, MediaItem>(
             context, record: record, executor: context.host.workers(.composition),
-            capacity: CanvasProducer.canvasesInFlightMax, policy: .dropOldest
+            capacity: CanvasProducer.canvasesInFlightMax, policy: .dropOldest, counts: \.isFrame
         ) { CompositionWork(pool: pool) }
         stage.onOutput = { [unowned self] in source.push($0) }
         stage.onProgress = { [unowned self] in clock?.advance() }
@@ -139,6 +139,11 @@ final class CanvasProducer {
 private enum CompositionInput: Sendable {
     case job(CompositionJob)
     case end(MediaTime)
+
+    var isFrame: Bool {
+        if case .job = self { return true }
+        return false
+    }
 }
 
 private final class CompositionWork: StageWork {

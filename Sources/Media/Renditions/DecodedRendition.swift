@@ -32,7 +32,8 @@ final class DecodedRendition: Rendition, MediaSink {
             executor: context.host.workers(context.mode == .offline ? .decode : priority),
             capacity: context.mode == .realTime
                 ? 60 : kind == .audio ? DecodedRendition.blocksInFlightMax : DecodedRendition.picturesInFlightMax,
-            policy: .dropNewest, batch: context.mode == .offline && kind == .audio ? 4 : 1
+            policy: .dropNewest, batch: context.mode == .offline && kind == .audio ? 4 : 1,
+            counts: \.isFrame
         ) {
             if kind == .audio { return AudioDecodeWork(configuration.codecs) }
             return VideoDecodeWork(configuration)

@@ -41,7 +41,7 @@ final class EncodedRendition: Rendition, MediaSink {
             context, record: record,
             executor: context.host.workers(isAudio && context.mode == .realTime ? .sound : .encode),
             capacity: isAudio ? EncodedRendition.blocksInFlightMax : EncodedRendition.picturesInFlightMax,
-            policy: .dropOldest, batch: isAudio && context.mode == .offline ? 8 : 1, make: make)
+            policy: .dropOldest, batch: isAudio && context.mode == .offline ? 8 : 1, counts: \.isFrame, make: make)
         stage.onOutput = { [unowned self] item in
             if case .encoded(let frame) = item, frame.isKey { keyFrameDue = false }
             send(item)
@@ -94,4 +94,9 @@ final class EncodedRendition: Rendition, MediaSink {
 enum EncodeInput: Sendable {
     case item(MediaItem, forceKeyFrame: Bool)
     case bitrate(Int)
+
+    var isFrame: Bool {
+        if case .item(let item, _) = self { return item.isFrame }
+        return false
+    }
 }
