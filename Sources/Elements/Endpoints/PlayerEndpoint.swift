@@ -40,6 +40,8 @@ package final class PlayerEndpoint: Element {
     private static let leadTime = MediaTime.milliseconds(100)
     /// Real time: packets read ahead.
     private static let waitingMax = 128
+    /// Longer than a block of any audio codec.
+    private static let paddingMax = MediaTime.milliseconds(100)
     private static let kinds: [MediaKind] = [.audio, .video]
 
     /// The URI is looked at when `play` is called.
@@ -227,15 +229,25 @@ package final class PlayerEndpoint: Element {
     }
 
     private func send(_ packet: Packet) {
-        guard let (kind, _) = playing.first(where: { $0.value.index == packet.track }) else { return }
+        guard let (kind, track) = playing.first(where: { $0.value.index == packet.track }) else { return }
         var frame = packet.frame
-        let end = frame.pts + frame.duration
-        ends[kind] = max(ends[kind] ?? .zero, end)
+        ends[kind] = max(ends[kind] ?? .zero, end(of: frame, track))
         sentUntil = max(sentUntil, frame.pts)
         frame.pts += offset
         frame.dts += offset
         if let format = packet.newFormat { source(kind)?.setForm(.encoded(format)) }
         source(kind)?.push(.encoded(frame))
+    }
+
+    /// When the frame has been shown or heard. Sound is coded in whole blocks, the last of which is longer than the
+    /// media: what is skipped does not count, nor what lies just beyond the length that the container states.
+    private func end(of frame: EncodedFrame, _ track: Track) -> MediaTime {
+        var end = frame.pts + frame.duration
+        if frame.skipEnd > 0, case .audio(let audio) = track.format {
+            end = end - MediaTime(samples: Int64(frame.skipEnd), rate: audio.sampleRate)
+        }
+        if let duration, end > duration, end - duration < PlayerEndpoint.paddingMax { return duration }
+        return end
     }
 
     // MARK: Real time
