@@ -69,12 +69,14 @@ class Rendition {
         case .end(let time): end = time
         default: hasBegun = true
         }
-        for index in subscribers.indices where index < subscribers.count {
+        // A sink may leave, or make another one leave, while it is handed something: the others still get theirs.
+        for sink in subscribers.map(\.sink) {
+            guard let index = subscribers.firstIndex(where: { $0.sink === sink }) else { continue }
             if subscribers[index].needsKeyFrame, item.isFrame {
                 guard isKey else { continue }
                 subscribers[index].needsKeyFrame = false
             }
-            subscribers[index].sink.receive(item)
+            sink.receive(item)
         }
     }
 
