@@ -5,7 +5,8 @@ final class EncodedRendition: Rendition, MediaSink {
     private let key: RenditionKey
     private var stage: Stage<EncodeInput, MediaItem>?
     private var record: StageRecord?
-    private var upstream: Rendition?
+    // The source owns both; a strong reference would close a ring, for the decoded form holds its sinks.
+    private weak var upstream: Rendition?
     /// A key frame was asked for and has not come out yet.
     private var keyFrameDue = false
     private static let picturesInFlightMax = 4
