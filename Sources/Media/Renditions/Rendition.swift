@@ -63,6 +63,7 @@ class Rendition {
             end = nil
         case .encoded(let frame):
             isKey = frame.isKey
+            if isKey { dropPendingKeyFrameRequest() }
             hasBegun = true
             end = nil
         case .watermark(let time): watermark = max(watermark, time)
@@ -105,6 +106,13 @@ class Rendition {
             lastKeyFrameRequest = now
             produceKeyFrame()
         }
+    }
+
+    /// A key frame that arrives serves every request made before it.
+    private func dropPendingKeyFrameRequest() {
+        guard source.kind == .video, let keyFrameTimer else { return }
+        context.cancel(keyFrameTimer)
+        self.keyFrameTimer = nil
     }
 
     func produceKeyFrame() { source.onKeyFrameRequest() }
