@@ -208,8 +208,9 @@ public final class InputPad {
         let new = upstream?.origin
         guard new !== origin || new == nil else { return }
         origin = new
-        resubscribe()
+        // The element forgets the old source first: attaching may bring the new one's watermark or end at once.
         element.originChanged(of: self)
+        resubscribe()
     }
 
     private func resubscribe() {
