@@ -104,10 +104,10 @@ open class Element {
         isReleased = true
         for pad in outputs.values {
             for input in pad.downstream { pad.disconnect(input) }
-            // Whoever makes the media must not tell a pad whose element has gone.
-            pad.origin = nil
         }
         for pad in inputs.values { pad.upstream?.disconnect(pad) }
+        // Whoever makes the media must not tell a pad whose element has gone.
+        for pad in outputs.values { pad.origin = nil }
         context.remove(self)
     }
 
