@@ -23,6 +23,8 @@ package final class PlayerEndpoint: Element {
     private var offset = MediaTime.zero
     private var isReading = false
     private var hasReadAll = false
+    /// Seeks the demuxer has not come to yet: what it still brings from before them is not played.
+    private var seeksUnderWay = 0
     /// Real time: what was read and is not due yet, in the file's order.
     private var waiting: [Packet] = []
     private var waitingHead = 0
@@ -65,6 +67,7 @@ package final class PlayerEndpoint: Element {
             if let pausedAt, context.mode == .realTime { offset += context.now - pausedAt }
             pausedAt = nil
             change(to: .start)
+            if hasReadAll, waitingHead == waiting.count { return reachedEnd() }
             readMore()
             sendDue()
         case .stop:
@@ -104,11 +107,20 @@ package final class PlayerEndpoint: Element {
         waiting = []
         waitingHead = 0
         hasReadAll = false
+        // Offline what follows begins where what was sent ended.
+        let resumesAt = context.mode == .realTime
+            ? context.now + PlayerEndpoint.leadTime : offset + (ends.values.max() ?? sentUntil)
+        offset = resumesAt - target
         sentUntil = target
-        offset = (context.mode == .realTime ? context.now + PlayerEndpoint.leadTime : context.now) - target
+        ends = [:]
         if pausedAt != nil { pausedAt = context.now + PlayerEndpoint.leadTime }
+        pushSeek(to: target)
+    }
+
+    private func pushSeek(to time: MediaTime) {
         isReading = true
-        stage.push(.seek(target))
+        seeksUnderWay += 1
+        stage?.push(.seek(time))
     }
 
     public override func release() {
@@ -149,9 +161,15 @@ package final class PlayerEndpoint: Element {
         hasReadAll = false
         pausedAt = nil
         ends = [:]
+        seeksUnderWay = 0
     }
 
     private func take(_ result: DemuxResult) {
+        switch result {
+        case .packets, .end:
+            if seeksUnderWay > 0 { return }
+        default: break
+        }
         switch result {
         case .opened(let tracks, let duration, let isSeekable):
             opened(tracks, duration, isSeekable)
@@ -178,8 +196,10 @@ package final class PlayerEndpoint: Element {
                 warn("“\(uri)” holds \(damaged) broken packet\(damaged == 1 ? "" : "s"), left out")
                 stage?.record.drop("broken packet", damaged)
             }
-            if waitingHead == waiting.count { reachedEnd() }
+            if waitingHead == waiting.count, state == .start { reachedEnd() }
         case .sought:
+            seeksUnderWay -= 1
+            guard seeksUnderWay == 0 else { return }
             isReading = false
             readMore()
         }
@@ -279,9 +299,7 @@ package final class PlayerEndpoint: Element {
             offset += end
             ends = [:]
             hasReadAll = false
-            isReading = true
-            stage?.push(.seek(.zero))
-            return
+            return pushSeek(to: .zero)
         }
         guard context.mode == .realTime else { return finish() }
         // The end is when the last frame has been shown, not when it was handed on.
