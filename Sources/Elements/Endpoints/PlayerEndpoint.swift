@@ -100,7 +100,7 @@ package final class PlayerEndpoint: Element {
 
     /// Goes on from the key frame at or before `time`.
     package func seek(to time: MediaTime) throws(GraphError) {
-        guard let stage, !playing.isEmpty else { throw GraphError("\(name) is not playing, so it has no position") }
+        guard stage != nil, !playing.isEmpty else { throw GraphError("\(name) is not playing, so it has no position") }
         guard isSeekable else { throw GraphError("\(name): “\(uri)” cannot be played from another position") }
         let target = max(.zero, time)
         cancelTimer()
