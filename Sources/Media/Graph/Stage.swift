@@ -34,7 +34,7 @@ package final class Stage<Input: Sendable, Output: Sendable> {
     package init(
         _ context: PipelineContext, record: StageRecord, executor: any TaskExecutor, capacity: Int,
         policy: OverflowPolicy, batch: Int = 1,
-        counts: @escaping @Sendable (Input) -> Bool,
+        counts: @escaping @Sendable (Input) -> Bool = { _ in true },
         make: @escaping @Sendable () throws -> any StageWork<Input, Output>
     ) {
         self.context = context
