@@ -47,7 +47,7 @@ final class LibavContext {
     /// The out-of-band configuration; libavcodec wants it padded and frees it itself.
     func setConfiguration(_ bytes: [UInt8]) {
         guard !bytes.isEmpty, let memory = av_mallocz(bytes.count + Payload.padding) else { return }
-        bytes.withUnsafeBytes { memory.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(memory), byteCount: $0.count) }
+        UnsafeMutableRawBufferPointer(start: memory, count: bytes.count).copyBytes(from: bytes)
         pointer.pointee.extradata = memory.assumingMemoryBound(to: UInt8.self)
         pointer.pointee.extradata_size = Int32(bytes.count)
     }
@@ -113,7 +113,8 @@ final class LibavContext {
             {
                 let skips = [UInt32(clamping: input.skipStart), UInt32(clamping: input.skipEnd)]
                 for (place, skip) in skips.enumerated() {
-                    UnsafeMutableRawPointer(side).storeBytes(of: skip.littleEndian, toByteOffset: place * 4, as: UInt32.self)
+                    UnsafeMutableRawPointer(side).storeBytes(
+                        of: skip.littleEndian, toByteOffset: place * 4, as: UInt32.self)
                 }
                 side[8] = 0
                 side[9] = 0

@@ -37,7 +37,8 @@ package final class LibavVideoDecoder: VideoDecoder {
         context.pointee.opaque = Unmanaged.passUnretained(self).toOpaque()
         context.pointee.get_format = { context, formats in
             guard let context, let formats else { return AV_PIX_FMT_NONE }
-            guard LibavVideoDecoder.of(context).allows(context.pointee.width, context.pointee.height) else { return AV_PIX_FMT_NONE }
+            let size = (context.pointee.width, context.pointee.height)
+            guard LibavVideoDecoder.of(context).allows(size.0, size.1) else { return AV_PIX_FMT_NONE }
             return avcodec_default_get_format(context, formats)
         }
         context.pointee.get_buffer2 = { context, frame, flags in

@@ -46,7 +46,8 @@ package struct LibraryCodecs: CodecFactory {
         // libyuv's box filter rounds its weights down to 1/65536: over more than 16 × 16 pixels that darkens visibly.
         if frame.width > 16 * width || frame.height > 16 * height {
             let step = scale(
-                frame, width: max(width, (frame.width + 7) / 8), height: max(height, (frame.height + 7) / 8), pool: pool)
+                frame, width: max(width, (frame.width + 7) / 8), height: max(height, (frame.height + 7) / 8),
+                pool: pool)
             return scale(step, width: width, height: height, pool: pool)
         }
         let shrinks = width <= frame.width && height <= frame.height

@@ -101,8 +101,9 @@ package final class OpusDecoder: AudioDecoder {
         let samples = end - dropStart == total ? decoded : Array(decoded[(dropStart * channels)..<(end * channels)])
         let pts = stamp + MediaTime(samples: Int64(dropStart), rate: AudioFrame.sampleRate)
         if let downmix { return try mixDown(samples, pts, downmix) }
-        var timeline = timeline ?? AudioTimeline(start: stamp == .distantPast ? .zero : pts, rate: AudioFrame.sampleRate)
-        if !timeline.continues(at: pts) { timeline = AudioTimeline(start: pts, rate: AudioFrame.sampleRate) }
+        let anew = AudioTimeline(start: stamp == .distantPast ? .zero : pts, rate: AudioFrame.sampleRate)
+        var timeline = timeline ?? anew
+        if !timeline.continues(at: pts) { timeline = anew }
         let frame = AudioFrame(pts: timeline.now, channels: channels, samples: samples)
         timeline.count += Int64(end - dropStart)
         self.timeline = timeline
@@ -118,8 +119,10 @@ package final class OpusDecoder: AudioDecoder {
         frame.pointee.pts = pts.nanoseconds
         av_channel_layout_default(&frame.pointee.ch_layout, Int32(channels))
         let result = av_frame_get_buffer(frame, 0)
-        guard result >= 0, let target = frame.pointee.data.0 else { throw CodecError(libav: "av_frame_get_buffer", result) }
-        samples.withUnsafeBytes { UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(target), byteCount: $0.count) }
+        guard result >= 0, let target = frame.pointee.data.0 else {
+            throw CodecError(libav: "av_frame_get_buffer", result)
+        }
+        samples.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: target, count: $0.count).copyMemory(from: $0) }
         return try downmix.resampler.take(frame)
     }
 }

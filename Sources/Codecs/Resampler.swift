@@ -38,7 +38,8 @@ final class Resampler {
             mask: isNative ? block.ch_layout.u.mask : 0)
         guard next.rate > 0, next.channels > 0 else {
             throw CodecError(
-                call: "swr_init", code: -1, text: "sound with \(next.channels) channels at \(next.rate) Hz is not sound")
+                call: "swr_init", code: -1,
+                text: "sound with \(next.channels) channels at \(next.rate) Hz is not sound")
         }
         let pts = MediaTime(nanoseconds: block.pts)  // libav's "unknown" is `.distantPast`
         var output: [AudioFrame] = []

@@ -124,7 +124,7 @@ package final class VPXEncoder: VideoEncoder {
         }
         refinement.take(frame.changes)
         let start = advanceClock(to: frame.pts)
-        let isKeyDue = forceKeyFrame || lastKey == nil || keyInterval.map { frame.pts >= (lastKey ?? .zero) + $0 } ?? false
+        let isKeyDue = forceKeyFrame || isKeyFrameDue(at: frame.pts)
         if refinement.isSettled, !isKeyDue, let lastOutput, frame.pts < lastOutput + Self.silenceMax {
             skippedCount += 1
             return []
@@ -158,11 +158,16 @@ package final class VPXEncoder: VideoEncoder {
 
     private static func kilobits(_ bitrate: Int) -> UInt32 { UInt32(clamping: max(1, (bitrate + 500) / 1000)) }
 
+    private func isKeyFrameDue(at pts: MediaTime) -> Bool {
+        guard let lastKey else { return true }
+        return keyInterval.map { pts >= lastKey + $0 } ?? false
+    }
+
     /// libvpx's time of this picture. After skipped or missing pictures it moves by four intervals at most: rate
     /// control would take a longer pause for a lower frame rate and spend a whole second's bits on one frame.
     private func advanceClock(to pts: MediaTime) -> Int64 {
         if let lastInput {
-            let step = min(max(pts - lastInput, MediaTime(nanoseconds: 0)), MediaTime(nanoseconds: interval.nanoseconds * 4))
+            let step = min(pts - lastInput, MediaTime(nanoseconds: interval.nanoseconds * 4))
             clock += max(1, step.count(per: Rational(Int(Self.clockRate), 1)))
         }
         lastInput = pts

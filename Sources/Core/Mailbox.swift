@@ -14,27 +14,10 @@ package enum OverflowPolicy: String, Sendable {
 /// lose the end of a stream.
 package final class Mailbox<Element: Sendable>: Sendable {
     private struct State {
-        var items: [(element: Element, droppable: Bool)] = []
-        var head = 0
+        var items = Deque<(element: Element, droppable: Bool)>()
         var isClosed = false
         var waiter: UnsafeContinuation<Element?, Never>?
-        var count: Int { items.count - head }
-
-        mutating func popFirst() -> Element? {
-            guard head < items.count else { return nil }
-            let element = items[head].element
-            head += 1
-            if head == items.count {
-                items.removeAll(keepingCapacity: true)
-                head = 0
-            } else if head >= 64, head * 2 >= items.count {
-                items.removeFirst(head)
-                head = 0
-            }
-            return element
-        }
     }
-
     private enum PushOutcome { case queued, wake(UnsafeContinuation<Element?, Never>), dropped(Element) }
     private enum NextOutcome { case ready(Element?), waiting }
 
@@ -58,13 +41,9 @@ package final class Mailbox<Element: Sendable>: Sendable {
                 return .wake(waiter)
             }
             var dropped: Element?
-            if state.count >= capacity, policy != .wait {
+            if state.items.count >= capacity {
                 if policy == .dropNewest, droppable { return .dropped(element) }
-                if policy == .dropOldest,
-                    let oldest = state.items.indices.dropFirst(state.head).first(where: { state.items[$0].droppable })
-                {
-                    dropped = state.items.remove(at: oldest).element
-                }
+                if policy == .dropOldest { dropped = state.items.removeFirst(where: \.droppable)?.element }
             }
             state.items.append((element, droppable))
             if let dropped { return .dropped(dropped) }
@@ -83,7 +62,7 @@ package final class Mailbox<Element: Sendable>: Sendable {
     package func next() async -> Element? {
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Element?, Never>) in
             let outcome: NextOutcome = state.withLock { state in
-                if let element = state.popFirst() { return .ready(element) }
+                if let item = state.items.popFirst() { return .ready(item.element) }
                 if state.isClosed { return .ready(nil) }
                 precondition(state.waiter == nil, "a mailbox has one receiver")
                 state.waiter = continuation
@@ -94,7 +73,7 @@ package final class Mailbox<Element: Sendable>: Sendable {
     }
 
     /// The next item if one is there now.
-    package func nextIfReady() -> Element? { state.withLock { $0.popFirst() } }
+    package func nextIfReady() -> Element? { state.withLock { $0.items.popFirst()?.element } }
 
     /// No more items are taken; those queued are still delivered.
     package func close() {
@@ -109,12 +88,10 @@ package final class Mailbox<Element: Sendable>: Sendable {
     /// Throws away what is queued and returns how many items that were.
     package func removeAll() -> Int {
         state.withLock { state in
-            let count = state.count
-            state.items.removeAll()
-            state.head = 0
-            return count
+            defer { state.items.removeAll() }
+            return state.items.count
         }
     }
 
-    package var count: Int { state.withLock { $0.count } }
+    package var count: Int { state.withLock { $0.items.count } }
 }

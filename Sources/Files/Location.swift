@@ -24,9 +24,10 @@ package struct Location: Hashable, Sendable {
         let scheme = Location.scheme(of: text)
         self.scheme = scheme ?? "file"
         guard schemes.contains(self.scheme) else {
+            let allowed = schemes.sorted().joined(separator: ", ")
             throw .refused(
                 url: Location.redacted(text),
-                reason: "“\(self.scheme)” is not one of the allowed schemes (\(schemes.sorted().joined(separator: ", ")))")
+                reason: "“\(self.scheme)” is not one of the allowed schemes (\(allowed))")
         }
         guard self.scheme == "file" else {
             path = nil

@@ -95,7 +95,9 @@ struct MP4Writer {
     private(set) var bytes: [UInt8] = []
 
     mutating func u8(_ value: UInt8) { bytes.append(value) }
-    mutating func u16(_ value: UInt16) { for shift in [8, 0] { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) } }
+    mutating func u16(_ value: UInt16) {
+        for shift in [8, 0] { bytes.append(UInt8(truncatingIfNeeded: value >> UInt16(shift))) }
+    }
     mutating func u32(_ value: UInt32) {
         for shift in [24, 16, 8, 0] { bytes.append(UInt8(truncatingIfNeeded: value >> UInt32(shift))) }
     }
@@ -118,7 +120,9 @@ struct MP4Writer {
         bytes.replaceSubrange(start..<(start + 4), with: size.bytes)
     }
 
-    mutating func fullBox(_ name: StaticString, version: UInt8 = 0, flags: UInt32 = 0, _ body: (inout MP4Writer) -> Void) {
+    mutating func fullBox(
+        _ name: StaticString, version: UInt8 = 0, flags: UInt32 = 0, _ body: (inout MP4Writer) -> Void
+    ) {
         box(MP4Box.code(name)) { writer in
             writer.u32(UInt32(version) << 24 | flags)
             body(&writer)

@@ -174,6 +174,7 @@ struct MP4Index {
             if let edits = try MP4Box.children(movie, in: box.body).first(where: { $0.is("edts") }) {
                 let list = try MP4Edit.read(movie, try MP4Box.child("elst", movie, in: edits.body))
                 zero = list.first { $0.mediaTime >= 0 }?.mediaTime ?? 0
+                guard zero < 1 << 60 else { throw MP4Error("a track starts beyond all time") }
             }
             guard !tracks.contains(where: { $0.id == id }) else { throw MP4Error("two tracks have one number") }
             tracks.append(

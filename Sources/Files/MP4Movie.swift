@@ -72,7 +72,8 @@ enum MP4Movie {
 
     /// `mvhd` or `mdhd` with another duration; 64-bit fields where they are needed.
     private static func writeHeader(
-        _ name: StaticString, _ header: MP4MediaHeader, duration: UInt64, rest: ArraySlice<UInt8>, _ out: inout MP4Writer
+        _ name: StaticString, _ header: MP4MediaHeader, duration: UInt64, rest: ArraySlice<UInt8>,
+        _ out: inout MP4Writer
     ) {
         let isLong = max(duration, header.created, header.modified) >= UInt64(UInt32.max)
         out.fullBox(name, version: isLong ? 1 : 0) { out in
@@ -156,9 +157,10 @@ struct MP4TrackPlan {
         func movieTicks(_ ticks: Int64) -> UInt64 {
             let scaled = UInt64(max(0, ticks)).multipliedFullWidth(by: UInt64(movieScale))
             let divisor = UInt64(track.timeScale)
-            guard scaled.high < divisor else { return .max }
+            // Only hostile times come near the bound; it keeps sums of two from overflowing.
+            guard scaled.high < divisor else { return 1 << 62 }
             let (quotient, remainder) = divisor.dividingFullWidth(scaled)
-            return remainder >= divisor - remainder ? quotient + 1 : quotient
+            return min(1 << 62, remainder >= divisor - remainder ? quotient + 1 : quotient)
         }
         // What lies before 0 is priming and is not presented.
         let shown = max(earliest, track.zero)
@@ -228,8 +230,8 @@ struct MP4TrackPlan {
 
     /// Opus decoders need 80 ms before a seek point (Encapsulation of Opus in ISO Base Media File Format, 4.3.6.2).
     private func writePreRoll(_ out: inout MP4Writer) {
-        let block = max(1, durations.first ?? 960)
-        let distance = -Int16(clamping: (UInt32(track.timeScale) * 80 / 1000 + block - 1) / block)
+        let block = UInt64(max(1, durations.first ?? 960))
+        let distance = -Int16(clamping: (UInt64(track.timeScale) * 80 / 1000 + block - 1) / block)
         out.fullBox("sgpd", version: 1) { out in
             out.u32(MP4Box.code("roll"))
             out.u32(2)

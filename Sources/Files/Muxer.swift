@@ -204,7 +204,7 @@ package final class Muxer {
         let (pts, dts) = try ticks(track, frame)
         let packet = output.packet
         var duration = frame.duration
-        if container == .mp4, frame.skipEnd > 0, case .audio(let audio) = tracks[track].format {
+        if frame.skipEnd > 0, case .audio(let audio) = tracks[track].format {
             duration = max(.zero, duration - MediaTime(samples: Int64(frame.skipEnd), rate: audio.sampleRate))
         }
         let code = payload.withUnsafeBytes { bytes -> Int32 in

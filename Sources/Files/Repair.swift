@@ -20,8 +20,9 @@ package struct RepairReport: Hashable, Sendable, CustomStringConvertible {
         guard !wasWhole else { return "“\(path)” is whole; nothing was changed." }
         let length = duration.map { " of \($0)" } ?? ""
         let kept = "“\(path)” was mended: \(frames ?? 0) frames\(length)"
-        return bytesLost == 0 ? "\(kept), nothing lost."
-            : "\(kept); \(bytesLost) bytes at the end were incomplete\(framesLost > 0 ? " (\(framesLost) frames)" : "")."
+        let frames = framesLost > 0 ? " (\(framesLost) frames)" : ""
+        return bytesLost == 0
+            ? "\(kept), nothing lost." : "\(kept); \(bytesLost) bytes at the end were incomplete\(frames)."
     }
 }
 

@@ -44,7 +44,12 @@ struct StreamReader {
         }
         times = FrameTimes(reorder: reorder, interval: interval)
         nominalDuration = interval
-        statedStart = StreamReader.nanoseconds(stream.pointee.start_time, timeBase)
+        var start = StreamReader.nanoseconds(stream.pointee.start_time, timeBase)
+        if case .audio(let audio)? = described.format, audio.codec == .opus, let stated = start, stated < .zero {
+            // Times before 0 are the codec's priming, which is not to be heard.
+            start = stated + MediaTime(samples: Int64(audio.configuration.opusPreSkip), rate: 48_000)
+        }
+        statedStart = start
     }
 
     /// Nanoseconds as ticks of the stream, rounded down.

@@ -32,7 +32,10 @@ package enum Shell {
         process.standardError = handles[1]
         try process.run()
         process.waitUntilExit()
-        let texts = try paths.map { String(decoding: try Data(contentsOf: URL(fileURLWithPath: $0)), as: UTF8.self) }
+        // Not `Data(contentsOf:)`, which leaks for an empty file.
+        let texts = try paths.map { path in
+            String(decoding: try FileHandle(forReadingAtPath: path)?.readToEnd() ?? Data(), as: UTF8.self)
+        }
         return Output(status: process.terminationStatus, stdout: texts[0], stderr: texts[1])
     }
 
@@ -41,7 +44,8 @@ package enum Shell {
     package static func check(_ tool: String, _ arguments: [String]) throws -> String {
         let output = try run(tool, arguments)
         guard output.status == 0 else {
-            throw Failure(description: "\(tool) \(arguments.joined(separator: " ")): \(output.status)\n\(output.stderr)")
+            let line = "\(tool) \(arguments.joined(separator: " "))"
+            throw Failure(description: "\(line): \(output.status)\n\(output.stderr)")
         }
         return output.stdout
     }
@@ -52,10 +56,22 @@ package enum Shell {
         try check("ffmpeg", ["-hide_banner", "-nostdin", "-v", "error", "-y"] + arguments)
     }
 
-    /// A new folder for a test's files.
+    /// A new folder for a test's files; removed when the process ends.
     package static func scratch(_ name: String) throws -> String {
-        let path = NSTemporaryDirectory() + "tessera-\(name)-" + UUID().uuidString
+        let path = try root.get() + "/\(name)-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         return path
+    }
+
+    /// One folder per process above all scratch folders.
+    private static let root: Result<String, any Error> = Result {
+        let path = NSTemporaryDirectory() + "tessera-tests-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        atexit { Shell.removeRoot() }
+        return path
+    }
+
+    private static func removeRoot() {
+        if case .success(let path) = root { try? FileManager.default.removeItem(atPath: path) }
     }
 }

@@ -8,8 +8,7 @@ import Glibc
 package final class SimHost: Host, Loop, TaskExecutor, @unchecked Sendable {
     // Sendable: all state is behind `state`; jobs run only inside `run`, on its caller's thread.
     private struct State {
-        var jobs: [Work] = []
-        var head = 0
+        var jobs = Deque<Work>()
         var timers = TimerQueue<@Sendable () -> Void>()
         var now = Instant(nanoseconds: 1_000_000_000)
         var runner: pthread_t?
@@ -82,15 +81,7 @@ package final class SimHost: Host, Loop, TaskExecutor, @unchecked Sendable {
 
     private func nextWork(before end: Instant) -> Work? {
         state.withLock { state in
-            if state.head < state.jobs.count {
-                let work = state.jobs[state.head]
-                state.head += 1
-                if state.head == state.jobs.count {
-                    state.jobs.removeAll(keepingCapacity: true)
-                    state.head = 0
-                }
-                return work
-            }
+            if let work = state.jobs.popFirst() { return work }
             guard let deadline = state.timers.nextDeadline, deadline <= end else { return nil }
             state.now = max(state.now, deadline)
             return state.timers.popDue(at: state.now).map(Work.body)

@@ -25,7 +25,7 @@ def shown(tmp_path_factory):
 def cell(index: int) -> tuple[int, int, int, int]:
     """Left, top, width, height of a tile of the 3 × 3 grid."""
     column, row = index % 3, index // 3
-    left, right = round(WIDTH * column / 3), round(WIDTH * (column + 1) / 3)
+    left, right = WIDTH // 3 * column, WIDTH // 3 * (column + 1)
     return left, HEIGHT * row // 3, right - left, HEIGHT // 3
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import tools
 
-WIDTH, HEIGHT, RATE = 640, 360, 60
+WIDTH, HEIGHT, RATE = 640, 360, 30
 # One input at 29.97 fps (a flash every 30 frames, which is every 1.001 s), one whose sound has 44 100 Hz.
 PERIODS = {"ntsc": 1.001, "cd": 1.0}
 TONES = {"ntsc": 1000, "cd": 2600}

@@ -176,32 +176,32 @@ import Testing
         return map.restingCount
     }
 
-    @Test func blocksRestAfterThirtyFramesAndAreDoneAfterThirtyTurns() {
+    @Test func blocksRestAfterSixtyFramesAndAreDoneAfterThirtyTurns() {
         var map = RefinementMap(width: 64, height: 32)
         #expect(take(&map, 0, isKey: true) == 0)
-        for number in 1...30 { #expect(take(&map, number) == 0) }
-        for number in 31...270 { #expect(take(&map, number) == 7, "one block of eight has its turn") }
-        #expect(take(&map, 271) == 8)
+        for number in 1...60 { #expect(take(&map, number) == 0) }
+        for number in 61...300 { #expect(take(&map, number) == 7, "one block of eight has its turn") }
+        #expect(take(&map, 301) == 8)
         #expect(map.isSettled)
-        #expect(take(&map, 272, changed: [3]) == 7)
+        #expect(take(&map, 302, changed: [3]) == 7)
         #expect(!map.isSettled)
-        for number in 273...302 { #expect(take(&map, number) == 7) }
-        #expect((303...310).map { take(&map, $0) }.reduce(0, +) == 63)
-        #expect(take(&map, 310) >= 7, "the very same picture again")
+        for number in 303...362 { #expect(take(&map, number) == 7) }
+        #expect((363...370).map { take(&map, $0) }.reduce(0, +) == 63)
+        #expect(take(&map, 370) >= 7, "the very same picture again")
     }
 
     @Test func keyFramesAndGapsStartAgain() {
         for event in ["key", "gap", "other size", "no map"] {
             var map = RefinementMap(width: 64, height: 32)
-            for number in 0...32 { _ = take(&map, number, isKey: number == 0) }
+            for number in 0...62 { _ = take(&map, number, isKey: number == 0) }
             #expect(map.restingCount == 7)
             switch event {
-            case "key": _ = take(&map, 33, isKey: true)
-            case "gap": _ = take(&map, 40)
-            case "other size": map.take(PictureChanges(sequence: 33, map: ChangeMap(width: 64, height: 64)))
+            case "key": _ = take(&map, 63, isKey: true)
+            case "gap": _ = take(&map, 70)
+            case "other size": map.take(PictureChanges(sequence: 63, map: ChangeMap(width: 64, height: 64)))
             default: map.take(nil)
             }
-            #expect(take(&map, event == "gap" ? 41 : 34) == 0, "\(event)")
+            #expect(take(&map, event == "gap" ? 71 : 64) == 0, "\(event)")
         }
     }
 
@@ -216,11 +216,11 @@ import Testing
     @Test func aFinerQuantiserWakesWhatWasCoarse() {
         var map = RefinementMap(width: 64, height: 32)
         _ = take(&map, 0, isKey: true)
-        for number in 1...30 { #expect(take(&map, number, quantizer: 40) == 0) }
-        #expect(take(&map, 31, quantizer: 45) == 7)
-        #expect(take(&map, 32, quantizer: 39) == 7)
-        for number in 33...42 { #expect(take(&map, number, quantizer: 39) <= 1, "ten frames at 39") }
-        #expect(take(&map, 43, quantizer: 39) == 7)
-        #expect(take(&map, 44, quantizer: 50) == 7)
+        for number in 1...60 { #expect(take(&map, number, quantizer: 40) == 0) }
+        #expect(take(&map, 61, quantizer: 45) == 7)
+        #expect(take(&map, 62, quantizer: 39) == 7)
+        for number in 63...92 { #expect(take(&map, number, quantizer: 39) <= 2, "thirty frames at 39") }
+        #expect(take(&map, 94, quantizer: 39) == 0, "a gap")
+        #expect(take(&map, 95, quantizer: 50) == 0)
     }
 }

@@ -101,7 +101,8 @@ import Testing
                     let isFull = range == AVCOL_RANGE_JPEG
                     let values = levels(colour, red: red, blue: blue, isFull: isFull, bits: bits)
                     let picture = try decode(layout, range: range, space: space, values: values, bits: bits)
-                    expectLimited601(picture, colour, "layout \(layout.rawValue) space \(space.rawValue) full \(isFull)")
+                    expectLimited601(
+                        picture, colour, "layout \(layout.rawValue) space \(space.rawValue) full \(isFull)")
                 }
             }
         }

@@ -193,7 +193,8 @@ import Testing
             for frame in stream.frames {
                 var bytes = frame.payload.bytes
                 for _ in 0..<Int.random(in: 1...10, using: &random) {
-                    bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 1 << UInt8.random(in: 0...7, using: &random)
+                    let place = Int.random(in: 0..<bytes.count, using: &random)
+                    bytes[place] ^= 1 << UInt8.random(in: 0...7, using: &random)
                 }
                 if Int.random(in: 0..<5, using: &random) == 0 {
                     bytes.removeLast(Int.random(in: 0...bytes.count, using: &random))

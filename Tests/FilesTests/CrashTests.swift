@@ -104,7 +104,8 @@ import Testing
         // The 16 bytes behind ftyp are as they were before the last write.
         let ftyp = Int(whole[3])
         var bytes = whole
-        bytes.replaceSubrange(ftyp..<(ftyp + 16), with: [0, 0, 0, 16] + Array("free".utf8) + [UInt8](repeating: 0, count: 8))
+        let reserve = [0, 0, 0, 16] + Array("free".utf8) + [UInt8](repeating: 0, count: 8)
+        bytes.replaceSubrange(ftyp..<(ftyp + 16), with: reserve)
         for cut in [0, 7, 500] {
             try TestMedia.write(bytes.dropLast(cut), to: "\(folder)/b.mp4")
             #expect(try !repair(path: "\(folder)/b.mp4").wasWhole)
@@ -195,10 +196,13 @@ import Testing
     }
 
     /// A limit on the size of files stands for the full disk; it holds for a whole process, so the test has its own.
-    @Test(arguments: [Container.webm, .mkv, .mp4]) func aFullDiskIsReportedAndTheRestPlays(container: Container) async throws {
+    @Test(arguments: [Container.webm, .mkv, .mp4])
+    func aFullDiskIsReportedAndTheRestPlays(container: Container) async throws {
         let media = try TestMedia.path(container == .webm ? "single.webm" : "single.mp4")
         let path = try Shell.scratch("full") + "/out.\(container.rawValue)"
-        await #expect(processExitsWith: .success) { [path = path as String, media = media as String, name = container.rawValue as String] in
+        let name = container.rawValue
+        await #expect(processExitsWith: .success) {
+            [path = path as String, media = media as String, name = name as String] in
             let container = try #require(Container(pathExtension: name))
             var limit = rlimit(rlim_cur: 90_000, rlim_max: 90_000)
             signal(SIGXFSZ, SIG_IGN)

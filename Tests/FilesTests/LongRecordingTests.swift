@@ -8,7 +8,8 @@ import Testing
     /// Two hours of small frames: 29.97 pictures and 46.875 blocks of AAC a second.
     @Test(arguments: [Container.mp4, .mkv]) func twoHoursKeepTheirTimes(container: Container) throws {
         let source = try MuxerTests.Source("b.mp4")
-        let picture = try #require(source.packets.filter { $0.track == 0 }.min { $0.frame.payload.count < $1.frame.payload.count })
+        let pictures = source.packets.filter { $0.track == 0 }
+        let picture = try #require(pictures.min { $0.frame.payload.count < $1.frame.payload.count })
         let key = try #require(source.packets.first { $0.track == 0 })
         let sound = try #require(source.packets.first { $0.track == 1 })
         let path = try Shell.scratch("long") + "/out.\(container.rawValue)"

@@ -21,7 +21,8 @@ import Testing
     private func header(trackBody: [UInt8]? = nil) -> [UInt8] {
         let media = box("mdia", box("mdhd", be(0) + be(0) + be(0) + be(1000) + be(0) + be(0))
             + box("minf", box("stbl", box("stsd", be(0) + be(0)))))
-        let track = trackBody ?? box("tkhd", be(3) + be(0) + be(0) + be(1) + be(0) + be(0) + [UInt8](repeating: 0, count: 60))
+        let zeros = [UInt8](repeating: 0, count: 60)
+        let track = trackBody ?? box("tkhd", be(3) + be(0) + be(0) + be(1) + be(0) + be(0) + zeros)
             + box("edts", box("elst", be(0) + be(1) + be(0) + be(1000) + be(1 << 16))) + media
         return box("ftyp", Array("isom".utf8) + be(0)) + box("free", [UInt8](repeating: 0, count: 8))
             + box("moov", box("mvhd", be(0) + be(0) + be(0) + be(90_000) + be(0) + [UInt8](repeating: 0, count: 80))
@@ -86,7 +87,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [0, 15, 16, 0x7FFF_FFFF_FFFF_FFFF, -1, 1 << 62]) func hostileLongSizesEndTheWalk(size: Int) throws {
+    @Test(arguments: [0, 15, 16, 0x7FFF_FFFF_FFFF_FFFF, -1, 1 << 62])
+    func hostileLongSizesEndTheWalk(size: Int) throws {
         let good = header() + fragment(at: 1000, samples: 10)
         let found = try index(good + be(1) + Array("mdat".utf8) + be(size, 8) + [UInt8](repeating: 0, count: 9))
         #expect(found.tracks[0].samples.count == 10)
@@ -102,11 +104,13 @@ import Testing
             fragment(at: 1400, samples: 2, sizeTold: 0xFFFF_FFFF), fragment(at: 1400, samples: 2, sizeTold: 60_000),
             fragment(at: 1400, samples: 2, sizeTold: 3), fragment(at: 1400, samples: 2, track: 2),
             box("moof", box("traf", box("tfhd", be(0)))) + box("mdat"), box("moof", box("traf")) + box("mdat"),
-            box("moof", box("traf", box("tfhd", be(1) + be(1) + be(-1, 8)) + box("trun", be(1) + be(1) + be(-1)))) + box("mdat"),
+            box("moof", box("traf", box("tfhd", be(1) + be(1) + be(-1, 8))
+                + box("trun", be(1) + be(1) + be(-1)))) + box("mdat"),
             box("moof", box("traf", box("tfhd", be(1) + be(1) + be(0x7FFF_FFFF_FFFF_FFFF, 8))
                 + box("trun", be(1) + be(1) + be(0x7FFF_FFFF)))) + box("mdat"),
             box("moof", box("traf", box("tfhd", be(0) + be(1)) + box("tfdt", be(1 << 24) + be(-1, 8)))) + box("mdat"),
-            box("moof", box("traf", box("tfhd", be(0) + be(1)) + box("trun", be(0xF00) + be(0x1000_0000)))) + box("mdat"),
+            box("moof", box("traf", box("tfhd", be(0) + be(1))
+                + box("trun", be(0xF00) + be(0x1000_0000)))) + box("mdat"),
         ]
         for (number, extra) in bad.enumerated() {
             let found = try index(good + extra + fragment(at: 1800, samples: 1))
@@ -173,6 +177,23 @@ import Testing
         #expect(try MP4MediaHeader(built, box).duration == 54_000_040 * 90)
         let rebuilt = try MP4Movie.build(built, tracks: [track])
         #expect(rebuilt == built)
+    }
+
+    @Test func hostileTimesDoNotOverflow() throws {
+        var track = MP4TrackIndex(id: 1, timeScale: 1, zero: (1 << 60) - 1, defaults: MP4SampleDefaults())
+        track.samples = [
+            MP4Sample(dts: 0, composition: .min, duration: .max, size: .max, isSync: true),
+            MP4Sample(dts: (1 << 60) - 1, composition: .max, duration: .max, size: .max, isSync: true),
+        ]
+        track.chunks = [MP4Chunk(offset: .max, count: 2)]
+        let plan = MP4TrackPlan(track, movieScale: .max)
+        #expect(plan.durations == [.max, .max])
+        var writer = MP4Writer()
+        plan.writeTables(isOpus: true, &writer)
+        #expect(try MP4Box.children(writer.bytes, in: 0..<writer.bytes.count).count == 7)
+        track = MP4TrackIndex(id: 1, timeScale: .max, zero: 0, defaults: MP4SampleDefaults(), samples: track.samples)
+        plan.writeTables(isOpus: true, &writer)
+        #expect(MP4TrackPlan(track, movieScale: 1).presented > 0)
     }
 
     @Test func editListsPutTracksWhereTheyWere() {

@@ -75,7 +75,10 @@ import Testing
             // Cues (RFC 9559, 5.1.5): named by the seek head, and there.
             let bytes = try TestMedia.bytes(path)
             let cues: [UInt8] = [0x1C, 0x53, 0xBB, 0x6B]
-            #expect(bytes.indices.dropLast(3).filter { bytes[$0] == 0x1C && bytes[$0..<($0 + 4)].elementsEqual(cues) }.count >= 2)
+            let places = bytes.indices.dropLast(3).filter {
+                bytes[$0] == cues[0] && bytes[$0..<($0 + 4)].elementsEqual(cues)
+            }
+            #expect(places.count >= 2)
         }
         // ffmpeg reads it without complaint, and from the middle.
         try Shell.ffmpeg(["-xerror", "-i", path, "-f", "null", "-"])

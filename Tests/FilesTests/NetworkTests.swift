@@ -34,7 +34,9 @@ private final class Listener {
         defer { close(connection) }
         var data = Data()
         var buffer = [UInt8](repeating: 0, count: 65_536)
-        while case let count = read(connection, &buffer, buffer.count), count > 0 { data.append(contentsOf: buffer[..<count]) }
+        while case let count = read(connection, &buffer, buffer.count), count > 0 {
+            data.append(contentsOf: buffer[..<count])
+        }
         let newline = Data("\r\n".utf8)
         var rest = data.range(of: Data("\r\n\r\n".utf8)).map { data[$0.upperBound...] } ?? Data()
         var body: [UInt8] = []

@@ -85,14 +85,16 @@ enum TestMedia {
     static func decodedEnd(_ path: String, _ stream: String) throws -> (end: Double, frames: Int) {
         let text = try Shell.check(
             "ffprobe",
-            ["-v", "error", "-select_streams", stream, "-show_entries", "frame=best_effort_timestamp_time,pkt_duration_time",
-                "-of", "csv=p=0", path])
+            ["-v", "error", "-select_streams", stream, "-show_entries",
+                "frame=best_effort_timestamp_time,pkt_duration_time", "-of", "csv=p=0", path])
         let lines = text.split(separator: "\n")
         let ends = lines.map { line in line.split(separator: ",").prefix(2).compactMap { Double($0) }.reduce(0, +) }
         return (ends.max() ?? 0, lines.count)
     }
 
     static func bytes(_ path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
-    static func write(_ bytes: [UInt8], to path: String) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
     static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 }

@@ -77,7 +77,7 @@ struct DocumentsTests {
 
     private func hidden(_ path: String) -> [Repository.File] {
         let text = try? String(contentsOf: Repository.root.appending(path: path), encoding: .utf8)
-        return text.map { [Repository.File(path: path, lines: $0.components(separatedBy: "\n"))] } ?? []
+        return text.map { [Repository.File(path: path, text: $0)] } ?? []
     }
 
     @Test func filesStayReadable() {

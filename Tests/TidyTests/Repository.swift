@@ -9,6 +9,15 @@ enum Repository {
     struct File: Sendable, CustomStringConvertible {
         let path: String
         let lines: [String]
+        /// The lines without comments and strings.
+        let code: [String]
+
+        init(path: String, text: String) {
+            self.path = path
+            lines = text.components(separatedBy: "\n")
+            code = path.hasSuffix(".swift") ? lines.map(\.code) : []
+        }
+
         /// `Core` for `Sources/Core/Lock.swift`; the first folder for everything else.
         var room: String {
             let parts = path.split(separator: "/").map(String.init)
@@ -41,7 +50,7 @@ enum Repository {
             let text = try? String(contentsOf: url, encoding: .utf8)
         else { return nil }
         let path = url.standardizedFileURL.path.dropFirst(root.standardizedFileURL.path.count + 1)
-        return File(path: String(path), lines: text.components(separatedBy: "\n"))
+        return File(path: String(path), text: text)
     }
 
     /// Names of the targets that have a folder of their own in `Sources`.
@@ -59,6 +68,24 @@ enum Repository {
 extension String {
     /// A line of Swift without its comment and without what stands in its string literals.
     var code: String {
-        replacing(#/"(\\.|[^"\\])*"/#, with: "\"\"").replacing(#/\/\/.*/#, with: "")
+        var out: [UInt8] = []
+        var isInString = false
+        var previous: UInt8 = 0
+        for byte in utf8 {
+            if isInString {
+                if byte == UInt8(ascii: "\""), previous != UInt8(ascii: "\\") { isInString = false }
+                // Two backslashes are one that does not escape.
+                previous = previous == UInt8(ascii: "\\") && byte == previous ? 0 : byte
+                if isInString { continue }
+            } else if byte == UInt8(ascii: "\"") {
+                isInString = true
+                previous = 0
+            } else if byte == UInt8(ascii: "/"), out.last == byte {
+                out.removeLast()
+                break
+            }
+            out.append(byte)
+        }
+        return String(decoding: out, as: UTF8.self)
     }
 }

@@ -6,23 +6,10 @@ import Core
 /// older than the newest frame: a silent track then holds the others back no longer than that.
 struct Interleaver {
     private struct Track {
-        var frames: [EncodedFrame] = []
-        var head = 0
+        var frames = Deque<EncodedFrame>()
         var watermark = MediaTime.distantPast
-        var count: Int { frames.count - head }
-        var first: EncodedFrame? { head < frames.count ? frames[head] : nil }
         /// No frame with an earlier decoding time will leave this track.
-        var bound: MediaTime { first?.dts ?? watermark }
-
-        mutating func popFirst() -> EncodedFrame {
-            let frame = frames[head]
-            head += 1
-            if head == frames.count || head >= 256 {
-                frames.removeFirst(head)
-                head = 0
-            }
-            return frame
-        }
+        var bound: MediaTime { frames.first?.dts ?? watermark }
     }
 
     private var tracks: [Track]
@@ -52,14 +39,14 @@ struct Interleaver {
     mutating func next() -> (track: Int, frame: EncodedFrame)? {
         var candidate: (track: Int, dts: MediaTime)?
         for index in tracks.indices {
-            guard let frame = tracks[index].first else { continue }
+            guard let frame = tracks[index].frames.first else { continue }
             if let best = candidate, best.dts <= frame.dts { continue }
             candidate = (index, frame.dts)
         }
         guard let candidate else { return nil }
         let isOld = holdMax.map { newest - candidate.dts > $0 } ?? false
-        guard isOld || tracks.allSatisfy({ $0.count > 0 || $0.bound > candidate.dts }) else { return nil }
-        let frame = tracks[candidate.track].popFirst()
+        guard isOld || tracks.allSatisfy({ !$0.frames.isEmpty || $0.bound > candidate.dts }) else { return nil }
+        guard let frame = tracks[candidate.track].frames.popFirst() else { return nil }
         waitingBytes -= frame.payload.count
         return (candidate.track, frame)
     }
@@ -69,7 +56,7 @@ struct Interleaver {
         let behind = tracks.map(\.bound).min() ?? .zero
         guard tracks[track].watermark.isFinite, behind.isFinite else {
             // A track that has ended leads nobody; one of which nothing is known lets the others lead by their queue.
-            return tracks[track].watermark == .infinity ? .zero : tracks[track].watermark - (tracks[track].first?.dts ?? .zero)
+            return tracks[track].watermark == .infinity ? .zero : tracks[track].watermark - (tracks[track].frames.first?.dts ?? .zero)
         }
         return tracks[track].watermark - behind
     }

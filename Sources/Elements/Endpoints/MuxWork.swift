@@ -10,6 +10,11 @@ enum MuxCommand: Sendable {
     /// Pushes what was written to the kernel, for a pause.
     case flush
     case finish
+
+    var isFrame: Bool {
+        if case .frame = self { return true }
+        return false
+    }
 }
 
 enum MuxResult: Sendable {

@@ -26,8 +26,7 @@ package final class PlayerEndpoint: Element {
     /// Seeks the demuxer has not come to yet: what it still brings from before them is not played.
     private var seeksUnderWay = 0
     /// Real time: what was read and is not due yet, in the file's order.
-    private var waiting: [Packet] = []
-    private var waitingHead = 0
+    private var waiting = Deque<Packet>()
     private var timer: PipelineContext.Timer?
     private var playedAt = MediaTime.zero
     private var pausedAt: MediaTime?
@@ -43,6 +42,8 @@ package final class PlayerEndpoint: Element {
     private static let leadTime = MediaTime.milliseconds(100)
     /// Real time: packets read ahead.
     private static let waitingMax = 128
+    /// Longer than a block of any audio codec.
+    private static let paddingMax = MediaTime.milliseconds(100)
     private static let kinds: [MediaKind] = [.audio, .video]
 
     /// The URI is looked at when `play` is called.
@@ -67,7 +68,7 @@ package final class PlayerEndpoint: Element {
             if let pausedAt, context.mode == .realTime { offset += context.now - pausedAt }
             pausedAt = nil
             change(to: .start)
-            if hasReadAll, waitingHead == waiting.count { return reachedEnd() }
+            if hasReadAll, waiting.isEmpty { return reachedEnd() }
             readMore()
             sendDue()
         case .stop:
@@ -104,8 +105,7 @@ package final class PlayerEndpoint: Element {
         guard isSeekable else { throw GraphError("\(name): “\(uri)” cannot be played from another position") }
         let target = max(.zero, time)
         cancelTimer()
-        waiting = []
-        waitingHead = 0
+        waiting.removeAll()
         hasReadAll = false
         // Offline what follows begins where what was sent ended.
         let resumesAt = context.mode == .realTime
@@ -141,7 +141,9 @@ package final class PlayerEndpoint: Element {
         let (uri, options) = (self.uri, Demuxer.Options())
         let record = context.makeStageRecord(element: self, kind: .demux, detail: uri)
         let stage = Stage<DemuxCommand, DemuxResult>(
-            context, record: record, executor: executor, capacity: 4, policy: .wait
+            context, record: record, executor: executor, capacity: 4, policy: .wait,
+            // One command reads many packets; they are counted as they come.
+            counts: { _ in false }
         ) { DemuxWork(url: uri, options: options, interrupt: interrupt) }
         stage.onOutput = { [unowned self] in take($0) }
         stage.onError = { [unowned self] in fileFailed($0) }
@@ -155,8 +157,7 @@ package final class PlayerEndpoint: Element {
         stage = nil
         cancelTimer()
         playing = [:]
-        waiting = []
-        waitingHead = 0
+        waiting.removeAll()
         isReading = false
         hasReadAll = false
         pausedAt = nil
@@ -184,7 +185,7 @@ package final class PlayerEndpoint: Element {
                     if watermark.isFinite { source(kind)?.push(.watermark(watermark + offset)) }
                 }
             } else {
-                waiting += packets
+                for packet in packets { waiting.append(packet) }
                 sendDue()
             }
             readMore()
@@ -196,7 +197,7 @@ package final class PlayerEndpoint: Element {
                 warn("“\(uri)” holds \(damaged) broken packet\(damaged == 1 ? "" : "s"), left out")
                 stage?.record.drop("broken packet", damaged)
             }
-            if waitingHead == waiting.count, state == .start { reachedEnd() }
+            if waiting.isEmpty, state == .start { reachedEnd() }
         case .sought:
             seeksUnderWay -= 1
             guard seeksUnderWay == 0 else { return }
@@ -233,7 +234,7 @@ package final class PlayerEndpoint: Element {
         if context.mode == .offline {
             guard playing.keys.contains(where: { isStarving($0) }) else { return }
         } else {
-            guard waiting.count - waitingHead < PlayerEndpoint.waitingMax else { return }
+            guard waiting.count < PlayerEndpoint.waitingMax else { return }
         }
         isReading = true
         stage.push(.read)
@@ -248,15 +249,25 @@ package final class PlayerEndpoint: Element {
     }
 
     private func send(_ packet: Packet) {
-        guard let (kind, _) = playing.first(where: { $0.value.index == packet.track }) else { return }
+        guard let (kind, track) = playing.first(where: { $0.value.index == packet.track }) else { return }
         var frame = packet.frame
-        let end = frame.pts + frame.duration
-        ends[kind] = max(ends[kind] ?? .zero, end)
+        ends[kind] = max(ends[kind] ?? .zero, end(of: frame, track))
         sentUntil = max(sentUntil, frame.pts)
         frame.pts += offset
         frame.dts += offset
         if let format = packet.newFormat { source(kind)?.setForm(.encoded(format)) }
         source(kind)?.push(.encoded(frame))
+    }
+
+    /// When the frame has been shown or heard. Sound is coded in whole blocks, the last of which is longer than the
+    /// media: what is skipped does not count, nor what lies just beyond the length that the container states.
+    private func end(of frame: EncodedFrame, _ track: Track) -> MediaTime {
+        var end = frame.pts + frame.duration
+        if frame.skipEnd > 0, case .audio(let audio) = track.format {
+            end = end - MediaTime(samples: Int64(frame.skipEnd), rate: audio.sampleRate)
+        }
+        if let duration, end > duration, end - duration < PlayerEndpoint.paddingMax { return duration }
+        return end
     }
 
     // MARK: Real time
@@ -265,8 +276,8 @@ package final class PlayerEndpoint: Element {
     private func sendDue() {
         guard context.mode == .realTime, state == .start else { return }
         cancelTimer()
-        while waitingHead < waiting.count {
-            let due = waiting[waitingHead].frame.dts + offset - PlayerEndpoint.leadTime
+        while let next = waiting.first {
+            let due = next.frame.dts + offset - PlayerEndpoint.leadTime
             guard due <= context.now else {
                 timer = context.schedule(at: due) { [unowned self] in
                     timer = nil
@@ -274,15 +285,10 @@ package final class PlayerEndpoint: Element {
                 }
                 break
             }
-            let packet = waiting[waitingHead]
-            waitingHead += 1
-            send(packet)
+            _ = waiting.popFirst()
+            send(next)
         }
-        if waitingHead >= 64 {
-            waiting.removeFirst(waitingHead)
-            waitingHead = 0
-        }
-        if waitingHead == waiting.count, hasReadAll { return reachedEnd() }
+        if waiting.isEmpty, hasReadAll { return reachedEnd() }
         readMore()
     }
 

@@ -171,7 +171,8 @@ package final class RecorderEndpoint: Element {
         let chosen = options
         let record = context.makeStageRecord(element: self, kind: .mux, codec: container.rawValue, detail: uri)
         let stage = Stage<MuxCommand, MuxResult>(
-            context, record: record, executor: executor, capacity: RecorderEndpoint.framesInFlightMax, policy: .dropNewest
+            context, record: record, executor: executor, capacity: RecorderEndpoint.framesInFlightMax,
+            policy: .dropNewest, counts: \.isFrame
         ) {
             MuxWork(
                 url: url, container: container, options: chosen,

@@ -46,7 +46,7 @@ final class CanvasProducer {
     private let allInputs: () -> HubInputs
     private var stage: Stage<CompositionInput, MediaItem>?
     private var clock: HubClock?
-    private static let canvasesInFlightMax = 3
+    private static let canvasesInFlightMax = 2
 
     /// `compose` turns what the inputs show into a job: the hub's layout; nil while there is no canvas yet.
     init(
@@ -102,7 +102,7 @@ final class CanvasProducer {
         let record = context.makeStageRecord(element: hub, kind: .compose, detail: "\(rate) fps")
         let stage = Stage<CompositionInput, MediaItem>(
             context, record: record, executor: context.host.workers(.composition),
-            capacity: CanvasProducer.canvasesInFlightMax, policy: .dropOldest
+            capacity: CanvasProducer.canvasesInFlightMax, policy: .dropOldest, counts: \.isFrame
         ) { CompositionWork(pool: pool) }
         stage.onOutput = { [unowned self] in source.push($0) }
         stage.onProgress = { [unowned self] in clock?.advance() }
@@ -144,6 +144,11 @@ final class CanvasProducer {
 private enum CompositionInput: Sendable {
     case job(CompositionJob)
     case end(MediaTime)
+
+    var isFrame: Bool {
+        if case .job = self { return true }
+        return false
+    }
 }
 
 private final class CompositionWork: StageWork {

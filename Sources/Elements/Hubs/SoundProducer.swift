@@ -125,7 +125,8 @@ final class SoundProducer {
         let isOffline = context.mode == .offline
         let stage = Stage<MixCommand, MixResult>(
             context, record: record, executor: context.host.workers(isOffline ? .composition : .sound),
-            capacity: SoundProducer.mixesInFlightMax, policy: .dropOldest, batch: isOffline ? 8 : 1
+            capacity: SoundProducer.mixesInFlightMax, policy: .dropOldest, batch: isOffline ? 8 : 1,
+            counts: \.isFrame
         ) { MixWork() }
         stage.onOutput = { [unowned self] in deliver($0) }
         stage.onProgress = { [unowned self] in clock?.advance() }
@@ -179,6 +180,11 @@ final class SoundProducer {
 private enum MixCommand: Sendable {
     case mix(MediaTime, [MixerInput], [Hearing])
     case end(MediaTime)
+
+    var isFrame: Bool {
+        if case .mix = self { return true }
+        return false
+    }
 }
 
 private enum MixResult: Sendable {

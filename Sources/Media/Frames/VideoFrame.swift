@@ -203,6 +203,7 @@ package final class FramePool: Sendable {
         var liveBytes = 0
         var liveBytesPeak = 0
     }
+    // Sendable: an address; who has taken the block out of the pool has it alone.
     private struct Block: @unchecked Sendable { let memory: UnsafeMutableRawPointer }
 
     private let state = Lock(State())

@@ -32,9 +32,11 @@ package final class Stage<Input: Sendable, Output: Sendable> {
     ///   - capacity: inputs that may be in flight.
     ///   - policy: what to do beyond that; in an offline pipeline always `.wait`.
     ///   - batch: results handed over together at most while more input is waiting.
+    ///   - counts: whether an input is a frame, which the record counts, or a word about frames.
     package init(
         _ context: PipelineContext, record: StageRecord, executor: any TaskExecutor, capacity: Int,
         policy: OverflowPolicy, batch: Int = 1,
+        counts: @escaping @Sendable (Input) -> Bool,
         make: @escaping @Sendable () throws -> any StageWork<Input, Output>
     ) {
         self.context = context
@@ -49,7 +51,8 @@ package final class Stage<Input: Sendable, Output: Sendable> {
         self.bell = bell
         let host = context.host
         Task(executorPreference: executor) {
-            await runStage(mailbox: mailbox, outbox: outbox, batch: batch, host: host, ring: ring, make: make)
+            await runStage(
+                mailbox: mailbox, outbox: outbox, batch: batch, host: host, ring: ring, counts: counts, make: make)
         }
         handle = self
     }
@@ -98,11 +101,9 @@ package final class Stage<Input: Sendable, Output: Sendable> {
             return results
         }
         for result in results where !isCancelled {
-            if result.isCompletion {
-                inFlight -= 1
-                record.frames += 1
-                record.cpuNanoseconds += result.cpuNanoseconds
-            }
+            inFlight -= 1
+            if result.isFrame { record.frames += 1 }
+            record.cpuNanoseconds += result.cpuNanoseconds
             for output in result.outputs where !isCancelled { onOutput(output) }
             if let error = result.error, !isCancelled { onError(error) }
         }
@@ -115,13 +116,14 @@ private struct StageResult<Output: Sendable>: Sendable {
     var outputs: [Output] = []
     var error: (any Error)?
     var cpuNanoseconds: Int64 = 0
-    var isCompletion = true
+    var isFrame = false
 }
 
 /// The worker's side of a stage, from its first input to its last.
 private func runStage<Input: Sendable, Output: Sendable>(
     mailbox: Mailbox<Input>, outbox: Lock<[StageResult<Output>]>, batch: Int, host: any Host,
-    ring: @Sendable () -> Void, make: @Sendable () throws -> any StageWork<Input, Output>
+    ring: @Sendable () -> Void, counts: @Sendable (Input) -> Bool,
+    make: @Sendable () throws -> any StageWork<Input, Output>
 ) async {
     var work: (any StageWork<Input, Output>)?
     var refusal: (any Error)?
@@ -137,6 +139,7 @@ private func runStage<Input: Sendable, Output: Sendable>(
     while let input = await mailbox.next() {
         let began = host.threadCPUNanoseconds()
         var result = StageResult<Output>()
+        result.isFrame = counts(input)
         do {
             if work == nil, refusal == nil {
                 do { work = try make() } catch {

@@ -6,12 +6,13 @@ final class DecodedRendition: Rendition, MediaSink {
     private var record: StageRecord?
     /// Offline: coded items that wait because the stage or those behind it are full. A demuxer whose other track
     /// starves goes on all the same, and what it brings waits here in coded form.
-    private var pending: [MediaItem] = []
-    private var pendingHead = 0
+    private var pending = Deque<MediaItem>()
     private var pendingFrames = 0
     /// Real time: the decoder fell behind and goes on at the next key frame.
     private var dropsUntilKeyFrame = false
-    private static let framesInFlightMax = 8
+    /// Decoded pictures are large: as many as keep a worker busy between two turns of the loop.
+    private static let picturesInFlightMax = 2
+    private static let blocksInFlightMax = 8
     /// Coded frames that may wait before the source is asked to.
     private static let framesPendingMax = 32
 
@@ -29,8 +30,10 @@ final class DecodedRendition: Rendition, MediaSink {
             context, record: record,
             // Offline there is no hurry that sound could be in; it shares all cores.
             executor: context.host.workers(context.mode == .offline ? .decode : priority),
-            capacity: context.mode == .offline ? DecodedRendition.framesInFlightMax : 60, policy: .dropNewest,
-            batch: context.mode == .offline ? 4 : 1
+            capacity: context.mode == .realTime
+                ? 60 : kind == .audio ? DecodedRendition.blocksInFlightMax : DecodedRendition.picturesInFlightMax,
+            policy: .dropNewest, batch: context.mode == .offline && kind == .audio ? 4 : 1,
+            counts: \.isFrame
         ) {
             if kind == .audio { return AudioDecodeWork(configuration.codecs) }
             return VideoDecodeWork(configuration)
@@ -83,18 +86,9 @@ final class DecodedRendition: Rendition, MediaSink {
     /// Offline: moves on as much as the stage and those behind it can take.
     private func feed() {
         guard let stage, context.mode == .offline else { return }
-        while pendingHead < pending.count, stage.hasRoom, sinksHaveRoom {
-            let item = pending[pendingHead]
-            pendingHead += 1
+        while stage.hasRoom, sinksHaveRoom, let item = pending.popFirst() {
             if case .encoded = item { pendingFrames -= 1 }
             stage.push(item, droppable: false)
-        }
-        if pendingHead == pending.count {
-            pending.removeAll(keepingCapacity: true)
-            pendingHead = 0
-        } else if pendingHead >= 256 {
-            pending.removeFirst(pendingHead)
-            pendingHead = 0
         }
         if hasRoom { upstream.roomAvailable() }
     }

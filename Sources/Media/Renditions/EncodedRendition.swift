@@ -10,7 +10,7 @@ final class EncodedRendition: Rendition, MediaSink {
     /// Where the next key frame is. The encoder's first frame is one, so at first it is under way.
     private var keyFrame = KeyFrame.underWay
     private enum KeyFrame { case none, due, underWay }
-    private static let picturesInFlightMax = 4
+    private static let picturesInFlightMax = 3
     private static let blocksInFlightMax = 50
 
     init(source: MediaSource, key: RenditionKey) {
@@ -43,7 +43,7 @@ final class EncodedRendition: Rendition, MediaSink {
             context, record: record,
             executor: context.host.workers(isAudio && context.mode == .realTime ? .sound : .encode),
             capacity: isAudio ? EncodedRendition.blocksInFlightMax : EncodedRendition.picturesInFlightMax,
-            policy: .dropOldest, batch: isAudio && context.mode == .offline ? 8 : 1, make: make)
+            policy: .dropOldest, batch: isAudio && context.mode == .offline ? 8 : 1, counts: \.isFrame, make: make)
         stage.onOutput = { [unowned self] item in
             if case .encoded(let frame) = item, frame.isKey, keyFrame == .underWay { keyFrame = .none }
             send(item)
@@ -99,4 +99,9 @@ final class EncodedRendition: Rendition, MediaSink {
 enum EncodeInput: Sendable {
     case item(MediaItem, forceKeyFrame: Bool)
     case bitrate(Int)
+
+    var isFrame: Bool {
+        if case .item(let item, _) = self { return item.isFrame }
+        return false
+    }
 }

@@ -100,7 +100,7 @@ enum RunCommand {
         sigaddset(&endings, SIGTERM)
         // Before any thread starts: they inherit it, and only this one takes the signals.
         pthread_sigmask(SIG_BLOCK, &endings, nil)
-        let host = SystemHost(workers: options.workers)
+        let host = SystemHost(workers: options.workers, loops: options.isRealTime ? 1 : 0)
         let printer = RunPrinter(isJSON: options.isJSON, isQuiet: options.isQuiet)
         let log = Log(host: host, level: options.level) { [isJSON = options.isJSON] entry in
             Terminal.error((isJSON ? entry.json : entry.text) + "\n")
@@ -109,11 +109,13 @@ enum RunCommand {
             mode: options.isRealTime ? .realTime : .offline, codecs: LibraryCodecs(), pool: FramePool(), log: log)
         configuration.decoderLimits = options.limits
         if let timeout = options.stallTimeout { configuration.stallTimeout = timeout }
+        let pool = configuration.pool
         let run = DocumentRun(plan, host: host, configuration: configuration) { printer.show($0) }
         let executor = host.ioThread(named: "main-run")
         let wasInterrupted = Lock(false)
         Task(executorPreference: executor) {
             let code = await perform(run, printer, wasInterrupted)
+            log.debug("picture memory", [("peakBytes", "\(pool.liveBytes.peak)")])
             exit(code.rawValue)
         }
         while true {
