@@ -7,10 +7,12 @@ import Glibc
 final class LoopThread: Loop, @unchecked Sendable {
     // Sendable: `inbox` is locked; `timers` is touched only on the thread itself, which its callers are checked for.
     private struct Inbox {
-        var jobs: [UnownedJob] = []
-        var bodies: [@Sendable () -> Void] = []
-        var isEmpty: Bool { jobs.isEmpty && bodies.isEmpty }
+        var work: [Work] = []
         var isSignalled = false
+    }
+    private enum Work {
+        case job(UnownedJob)
+        case body(@Sendable () -> Void)
     }
 
     private let inbox = Lock(Inbox())
@@ -41,11 +43,11 @@ final class LoopThread: Loop, @unchecked Sendable {
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        signal { $0.jobs.append(job) }
+        signal { $0.work.append(.job(job)) }
     }
 
     func post(_ body: @escaping @Sendable () -> Void) {
-        signal { $0.bodies.append(body) }
+        signal { $0.work.append(.body(body)) }
     }
 
     private func signal(_ add: (inout Inbox) -> Void) {
@@ -102,8 +104,12 @@ final class LoopThread: Loop, @unchecked Sendable {
             batch = inbox
             inbox = Inbox()
         }
-        for body in batch.bodies { body() }
-        for job in batch.jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
+        for work in batch.work {
+            switch work {
+            case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+            case .body(let body): body()
+            }
+        }
         let now = clock()
         while let body = timers.popDue(at: now) { body() }
     }

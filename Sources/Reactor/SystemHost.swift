@@ -4,7 +4,7 @@ import Glibc
 
 /// The real machine: Linux clocks, loop threads, the worker pool, a disk thread per device.
 package final class SystemHost: Host {
-    private let loops: [LoopThread]
+    private let loops: [any Loop]
     private let pool: WorkerPool
     private let turn = Lock(0)
     private let disks = Lock<[UInt64: BlockingThread]>([:])
@@ -12,11 +12,13 @@ package final class SystemHost: Host {
 
     /// - Parameters:
     ///   - workers: pool threads; by default one per core this process may use.
-    ///   - loops: loop threads.
+    ///   - loops: loop threads; 0 for runs that do not follow the clock: the loop's turns then run on the workers.
     ///   - seed: fixes `seed()`, for repeatable runs.
     package init(workers: Int? = nil, loops: Int = 1, seed: UInt64? = nil) {
-        self.loops = (0..<max(1, loops)).map { LoopThread(name: "loop-\($0)", clock: SystemHost.monotonic) }
-        pool = WorkerPool(threads: max(1, workers ?? SystemHost.coreCount))
+        let pool = WorkerPool(threads: max(1, workers ?? SystemHost.coreCount))
+        let threads = (0..<max(1, loops)).map { LoopThread(name: "loop-\($0)", clock: SystemHost.monotonic) }
+        self.loops = loops > 0 ? threads : [pool.makeLoop(alarm: threads[0], clock: SystemHost.monotonic)]
+        self.pool = pool
         seedOverride = seed
     }
 

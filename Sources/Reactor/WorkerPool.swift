@@ -5,9 +5,9 @@ import Glibc
 /// Jobs waiting for threads, in lanes of priority; lane 0 goes first. Blocks the thread that pops.
 final class JobQueue: @unchecked Sendable {
     // Sendable: everything mutable is touched only under `mutex`.
-    struct Entry {
-        let job: UnownedJob
-        let executor: UnownedTaskExecutor
+    enum Entry {
+        case job(UnownedJob, UnownedTaskExecutor)
+        case body(@Sendable () -> Void)
     }
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -66,7 +66,7 @@ final class Lane: TaskExecutor {
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        queue.push(JobQueue.Entry(job: UnownedJob(job), executor: asUnownedTaskExecutor()), lane: lane)
+        queue.push(.job(UnownedJob(job), asUnownedTaskExecutor()), lane: lane)
     }
 }
 
@@ -82,19 +82,20 @@ final class BlockingThread: TaskExecutor {
     deinit { queue.close() }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        queue.push(JobQueue.Entry(job: UnownedJob(job), executor: asUnownedTaskExecutor()), lane: 0)
+        queue.push(.job(UnownedJob(job), asUnownedTaskExecutor()), lane: 0)
     }
 }
 
 /// The threads for work that costs CPU: `work-N`, nice +5 so that loops and sound come first.
 final class WorkerPool: Sendable {
-    private let queue = JobQueue(lanes: WorkPriority.allCases.count)
+    /// Lane 0 is for loops that run on the pool; the priorities follow.
+    private let queue = JobQueue(lanes: WorkPriority.allCases.count + 1)
     private let lanes: [Lane]
     private let sound = BlockingThread(name: "sound-0")
 
     init(threads: Int) {
         let queue = queue
-        lanes = WorkPriority.allCases.map { Lane(queue, lane: $0.rawValue) }
+        lanes = WorkPriority.allCases.map { Lane(queue, lane: $0.rawValue + 1) }
         for index in 0..<threads {
             _ = startThread(named: "work-\(index)") {
                 _ = clinux_nice_thread(5)
@@ -103,13 +104,23 @@ final class WorkerPool: Sendable {
         }
     }
 
+    /// A loop whose turns run here, before everything else.
+    func makeLoop(alarm: LoopThread, clock: @escaping @Sendable () -> Instant) -> PooledLoop {
+        PooledLoop(queue: queue, alarm: alarm, clock: clock)
+    }
+
     func executor(_ priority: WorkPriority) -> any TaskExecutor {
         priority == .sound ? sound : lanes[priority.rawValue]
     }
 }
 
 private func serve(_ queue: JobQueue) {
-    while let entry = queue.pop() { entry.job.runSynchronously(on: entry.executor) }
+    while let entry = queue.pop() {
+        switch entry {
+        case .job(let job, let executor): job.runSynchronously(on: executor)
+        case .body(let body): body()
+        }
+    }
 }
 
 /// Starts a detached thread. Signals meant for the process go to the main thread.

@@ -23,6 +23,8 @@ package final class PlayerEndpoint: Element {
     private var offset = MediaTime.zero
     private var isReading = false
     private var hasReadAll = false
+    /// Seeks the demuxer has not come to yet: what it still brings from before them is not played.
+    private var seeksUnderWay = 0
     /// Real time: what was read and is not due yet, in the file's order.
     private var waiting = Deque<Packet>()
     private var timer: PipelineContext.Timer?
@@ -40,6 +42,8 @@ package final class PlayerEndpoint: Element {
     private static let leadTime = MediaTime.milliseconds(100)
     /// Real time: packets read ahead.
     private static let waitingMax = 128
+    /// Longer than a block of any audio codec.
+    private static let paddingMax = MediaTime.milliseconds(100)
     private static let kinds: [MediaKind] = [.audio, .video]
 
     /// The URI is looked at when `play` is called.
@@ -64,6 +68,7 @@ package final class PlayerEndpoint: Element {
             if let pausedAt, context.mode == .realTime { offset += context.now - pausedAt }
             pausedAt = nil
             change(to: .start)
+            if hasReadAll, waiting.isEmpty { return reachedEnd() }
             readMore()
             sendDue()
         case .stop:
@@ -96,17 +101,26 @@ package final class PlayerEndpoint: Element {
 
     /// Goes on from the key frame at or before `time`.
     package func seek(to time: MediaTime) throws(GraphError) {
-        guard let stage, !playing.isEmpty else { throw GraphError("\(name) is not playing, so it has no position") }
+        guard stage != nil, !playing.isEmpty else { throw GraphError("\(name) is not playing, so it has no position") }
         guard isSeekable else { throw GraphError("\(name): “\(uri)” cannot be played from another position") }
         let target = max(.zero, time)
         cancelTimer()
         waiting.removeAll()
         hasReadAll = false
+        // Offline what follows begins where what was sent ended.
+        let resumesAt = context.mode == .realTime
+            ? context.now + PlayerEndpoint.leadTime : offset + (ends.values.max() ?? sentUntil)
+        offset = resumesAt - target
         sentUntil = target
-        offset = (context.mode == .realTime ? context.now + PlayerEndpoint.leadTime : context.now) - target
+        ends = [:]
         if pausedAt != nil { pausedAt = context.now + PlayerEndpoint.leadTime }
+        pushSeek(to: target)
+    }
+
+    private func pushSeek(to time: MediaTime) {
         isReading = true
-        stage.push(.seek(target))
+        seeksUnderWay += 1
+        stage?.push(.seek(time))
     }
 
     public override func release() {
@@ -148,9 +162,15 @@ package final class PlayerEndpoint: Element {
         hasReadAll = false
         pausedAt = nil
         ends = [:]
+        seeksUnderWay = 0
     }
 
     private func take(_ result: DemuxResult) {
+        switch result {
+        case .packets, .end:
+            if seeksUnderWay > 0 { return }
+        default: break
+        }
         switch result {
         case .opened(let tracks, let duration, let isSeekable):
             opened(tracks, duration, isSeekable)
@@ -177,8 +197,10 @@ package final class PlayerEndpoint: Element {
                 warn("“\(uri)” holds \(damaged) broken packet\(damaged == 1 ? "" : "s"), left out")
                 stage?.record.drop("broken packet", damaged)
             }
-            if waiting.isEmpty { reachedEnd() }
+            if waiting.isEmpty, state == .start { reachedEnd() }
         case .sought:
+            seeksUnderWay -= 1
+            guard seeksUnderWay == 0 else { return }
             isReading = false
             readMore()
         }
@@ -227,15 +249,25 @@ package final class PlayerEndpoint: Element {
     }
 
     private func send(_ packet: Packet) {
-        guard let (kind, _) = playing.first(where: { $0.value.index == packet.track }) else { return }
+        guard let (kind, track) = playing.first(where: { $0.value.index == packet.track }) else { return }
         var frame = packet.frame
-        let end = frame.pts + frame.duration
-        ends[kind] = max(ends[kind] ?? .zero, end)
+        ends[kind] = max(ends[kind] ?? .zero, end(of: frame, track))
         sentUntil = max(sentUntil, frame.pts)
         frame.pts += offset
         frame.dts += offset
         if let format = packet.newFormat { source(kind)?.setForm(.encoded(format)) }
         source(kind)?.push(.encoded(frame))
+    }
+
+    /// When the frame has been shown or heard. Sound is coded in whole blocks, the last of which is longer than the
+    /// media: what is skipped does not count, nor what lies just beyond the length that the container states.
+    private func end(of frame: EncodedFrame, _ track: Track) -> MediaTime {
+        var end = frame.pts + frame.duration
+        if frame.skipEnd > 0, case .audio(let audio) = track.format {
+            end = end - MediaTime(samples: Int64(frame.skipEnd), rate: audio.sampleRate)
+        }
+        if let duration, end > duration, end - duration < PlayerEndpoint.paddingMax { return duration }
+        return end
     }
 
     // MARK: Real time
@@ -273,9 +305,7 @@ package final class PlayerEndpoint: Element {
             offset += end
             ends = [:]
             hasReadAll = false
-            isReading = true
-            stage?.push(.seek(.zero))
-            return
+            return pushSeek(to: .zero)
         }
         guard context.mode == .realTime else { return finish() }
         // The end is when the last frame has been shown, not when it was handed on.

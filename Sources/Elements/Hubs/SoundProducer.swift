@@ -75,6 +75,7 @@ final class SoundProducer {
 
     func portRemoved(_ port: HubPort) {
         inputs.removeAll { $0.port === port }
+        forgetUnusedMixes()
         clock?.advance()
     }
 
@@ -87,6 +88,10 @@ final class SoundProducer {
     /// Points a port's output at the mix that it is to hear now.
     func updateOutput(of port: HubPort) {
         port.outputs[.audio]?.origin = source(for: hearing(port))
+        forgetUnusedMixes()
+    }
+
+    private func forgetUnusedMixes() {
         let used = hub.ports.compactMap { $0.outputs[.audio]?.origin }
         sources = sources.filter { _, source in used.contains { $0 === source } }
     }

@@ -106,6 +106,8 @@ open class Element {
             for input in pad.downstream { pad.disconnect(input) }
         }
         for pad in inputs.values { pad.upstream?.disconnect(pad) }
+        // Whoever makes the media must not tell a pad whose element has gone.
+        for pad in outputs.values { pad.origin = nil }
         context.remove(self)
     }
 
@@ -206,8 +208,9 @@ public final class InputPad {
         let new = upstream?.origin
         guard new !== origin || new == nil else { return }
         origin = new
-        resubscribe()
+        // The element forgets the old source first: attaching may bring the new one's watermark or end at once.
         element.originChanged(of: self)
+        resubscribe()
     }
 
     private func resubscribe() {

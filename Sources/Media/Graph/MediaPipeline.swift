@@ -97,6 +97,7 @@ package final class PipelineContext {
     private var bells: [Int: () -> Void] = [:]
     private var lastBell = 0
     private let startedAt: Instant
+    private var flowTimer: Timer?
 
     init(host: any Host, loop: any Loop, door: LoopDoor, configuration: PipelineConfiguration) {
         self.host = host
@@ -113,7 +114,7 @@ package final class PipelineContext {
 
     func add(_ element: Element) {
         elements.append(element)
-        if elements.count == 1 { watchFlow() }
+        if flowTimer == nil { watchFlow() }
     }
     func remove(_ element: Element) { elements.removeAll { $0 === element } }
     package func element(named name: String) -> Element? { elements.first { $0.name == name } }
@@ -184,8 +185,10 @@ package final class PipelineContext {
 
     /// Every two seconds: what has not moved since the last time is no longer flowing.
     private func watchFlow() {
-        _ = schedule(at: now + .seconds(2)) { [weak self] in
-            guard let self, !elements.isEmpty else { return }
+        flowTimer = schedule(at: now + .seconds(2)) { [weak self] in
+            guard let self else { return }
+            flowTimer = nil
+            guard !elements.isEmpty else { return }
             for element in elements { element.checkFlow() }
             watchFlow()
         }

@@ -22,6 +22,7 @@ package final class Stage<Input: Sendable, Output: Sendable> {
     private let outbox: Lock<[StageResult<Output>]>
     private let bell: Int
     private var isCancelled = false
+    private var isFinishing = false
     /// Inputs pushed and not yet finished or dropped.
     package private(set) var inFlight = 0
 
@@ -54,7 +55,10 @@ package final class Stage<Input: Sendable, Output: Sendable> {
         handle = self
     }
 
-    deinit { cancelWork() }
+    /// What `finish` left to be worked off is worked off even when nobody listens any more.
+    deinit {
+        if isFinishing, !isCancelled { context?.removeBell(bell) } else { cancelWork() }
+    }
 
     package var hasRoom: Bool { inFlight < mailbox.capacity }
 
@@ -70,7 +74,10 @@ package final class Stage<Input: Sendable, Output: Sendable> {
     }
 
     /// Takes no more input; what is queued is still worked off and delivered.
-    package func finish() { mailbox.close() }
+    package func finish() {
+        isFinishing = true
+        mailbox.close()
+    }
 
     /// Ends the stage; what is queued is lost, what is being worked on is not delivered.
     package func cancel() {

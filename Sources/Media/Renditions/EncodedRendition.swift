@@ -5,9 +5,11 @@ final class EncodedRendition: Rendition, MediaSink {
     private let key: RenditionKey
     private var stage: Stage<EncodeInput, MediaItem>?
     private var record: StageRecord?
-    private var upstream: Rendition?
-    /// A key frame was asked for and has not come out yet.
-    private var keyFrameDue = false
+    // The source owns both; a strong reference would close a ring, for the decoded form holds its sinks.
+    private weak var upstream: Rendition?
+    /// Where the next key frame is. The encoder's first frame is one, so at first it is under way.
+    private var keyFrame = KeyFrame.underWay
+    private enum KeyFrame { case none, due, underWay }
     private static let picturesInFlightMax = 3
     private static let blocksInFlightMax = 50
 
@@ -43,7 +45,7 @@ final class EncodedRendition: Rendition, MediaSink {
             capacity: isAudio ? EncodedRendition.blocksInFlightMax : EncodedRendition.picturesInFlightMax,
             policy: .dropOldest, batch: isAudio && context.mode == .offline ? 8 : 1, counts: \.isFrame, make: make)
         stage.onOutput = { [unowned self] item in
-            if case .encoded(let frame) = item, frame.isKey { keyFrameDue = false }
+            if case .encoded(let frame) = item, frame.isKey, keyFrame == .underWay { keyFrame = .none }
             send(item)
         }
         stage.onError = { [unowned self] error in
@@ -75,10 +77,11 @@ final class EncodedRendition: Rendition, MediaSink {
         guard let stage else { return }
         switch item {
         case .picture, .sound:
-            let forcesKey = keyFrameDue
-            keyFrameDue = false
-            // What was dropped may have been the picture that was to become the key frame.
-            if !stage.push(.item(item, forceKeyFrame: forcesKey)), source.kind == .video { keyFrameDue = true }
+            let forcesKey = keyFrame == .due
+            if forcesKey { keyFrame = .underWay }
+            // What was dropped may have been the picture that was to become the key frame; without one under way an
+            // overloaded encoder is not burdened with key frames as well.
+            if !stage.push(.item(item, forceKeyFrame: forcesKey)), keyFrame == .underWay { keyFrame = .due }
         default: stage.push(.item(item, forceKeyFrame: false), droppable: false)
         }
     }
@@ -87,7 +90,9 @@ final class EncodedRendition: Rendition, MediaSink {
 
     override func roomAvailable() { if hasRoom { upstream?.roomAvailable() } }
 
-    override func produceKeyFrame() { keyFrameDue = true }
+    /// One that is under way serves this request too. So requests at the start of an offline run, whenever the clock
+    /// lets them through, change nothing.
+    override func produceKeyFrame() { if keyFrame == .none { keyFrame = .due } }
 }
 
 /// What an encode stage is told.

@@ -63,18 +63,21 @@ class Rendition {
             end = nil
         case .encoded(let frame):
             isKey = frame.isKey
+            if isKey { dropPendingKeyFrameRequest() }
             hasBegun = true
             end = nil
         case .watermark(let time): watermark = max(watermark, time)
         case .end(let time): end = time
         default: hasBegun = true
         }
-        for index in subscribers.indices where index < subscribers.count {
+        // A sink may leave, or make another one leave, while it is handed something: the others still get theirs.
+        for sink in subscribers.map(\.sink) {
+            guard let index = subscribers.firstIndex(where: { $0.sink === sink }) else { continue }
             if subscribers[index].needsKeyFrame, item.isFrame {
                 guard isKey else { continue }
                 subscribers[index].needsKeyFrame = false
             }
-            subscribers[index].sink.receive(item)
+            sink.receive(item)
         }
     }
 
@@ -103,6 +106,13 @@ class Rendition {
             lastKeyFrameRequest = now
             produceKeyFrame()
         }
+    }
+
+    /// A key frame that arrives serves every request made before it.
+    private func dropPendingKeyFrameRequest() {
+        guard source.kind == .video, let keyFrameTimer else { return }
+        context.cancel(keyFrameTimer)
+        self.keyFrameTimer = nil
     }
 
     func produceKeyFrame() { source.onKeyFrameRequest() }

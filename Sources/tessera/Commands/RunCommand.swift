@@ -100,7 +100,7 @@ enum RunCommand {
         sigaddset(&endings, SIGTERM)
         // Before any thread starts: they inherit it, and only this one takes the signals.
         pthread_sigmask(SIG_BLOCK, &endings, nil)
-        let host = SystemHost(workers: options.workers)
+        let host = SystemHost(workers: options.workers, loops: options.isRealTime ? 1 : 0)
         let printer = RunPrinter(isJSON: options.isJSON, isQuiet: options.isQuiet)
         let log = Log(host: host, level: options.level) { [isJSON = options.isJSON] entry in
             Terminal.error((isJSON ? entry.json : entry.text) + "\n")
