@@ -51,7 +51,7 @@ private let bannedCalls = [
     BannedCall(
         name: "unseeded randomness",
         pattern:
-            #"\.random\(in:(?!.*using:)|\.(randomElement|shuffled|shuffle)\(\)|SystemRandom|\b(get)?random\(|\brand\("#,
+            #"\.random\(in:(?!.*using:)|\.(randomElement|shuffled|shuffle)\(\)|SystemRandom|(^|[^.\w])(random|getrandom|rand)\("#,
         replacement: "`using:` with a generator given as an argument (Core.SeededRandom, Host.random)",
         allowed: ["Reactor"], example: "let port = Int.random(in: 0...9)"),
     BannedCall(
