@@ -93,9 +93,13 @@ final class WorkerPool: Sendable {
     private let lanes: [Lane]
     private let sound = BlockingThread(name: "sound-0")
 
-    init(threads: Int) {
+    /// `downstreamFirst` turns the order of priorities round: what is nearest to the output goes first. Against the
+    /// clock a new picture matters most; without one, the encoder is the longest chain and must never wait for a
+    /// thread, and what is finished first takes no memory.
+    init(threads: Int, downstreamFirst: Bool = false) {
         let queue = queue
-        lanes = WorkPriority.allCases.map { Lane(queue, lane: $0.rawValue + 1) }
+        let last = WorkPriority.allCases.count
+        lanes = WorkPriority.allCases.map { Lane(queue, lane: downstreamFirst ? last - $0.rawValue : $0.rawValue + 1) }
         for index in 0..<threads {
             _ = startThread(named: "work-\(index)") {
                 _ = clinux_nice_thread(5)

@@ -39,10 +39,13 @@ final class EncodedRendition: Rendition, MediaSink {
         }
         self.record = record
         let isAudio = source.kind == .audio
+        // Offline the encoder goes before all others, so one picture waiting for it is enough.
+        let pictures = context.mode == .offline ? 2 : EncodedRendition.picturesInFlightMax
+        let capacity = isAudio ? EncodedRendition.blocksInFlightMax : pictures
         let stage = Stage<EncodeInput, MediaItem>(
             context, record: record,
             executor: context.host.workers(isAudio && context.mode == .realTime ? .sound : .encode),
-            capacity: isAudio ? EncodedRendition.blocksInFlightMax : EncodedRendition.picturesInFlightMax,
+            capacity: capacity,
             policy: .dropOldest, batch: isAudio && context.mode == .offline ? 8 : 1, counts: \.isFrame, make: make)
         stage.onOutput = { [unowned self] item in
             if case .encoded(let frame) = item, frame.isKey, keyFrame == .underWay { keyFrame = .none }
