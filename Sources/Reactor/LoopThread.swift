@@ -36,7 +36,7 @@ final class LoopThread: Loop, @unchecked Sendable {
             let result = epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event)
             precondition(result == 0, "epoll_ctl failed")
         }
-        thread = startThread(named: name) { [unowned self] in run() }
+        thread = startThread(named: name) { [self] in run() }
     }
 
     // MARK: From any thread

@@ -11,7 +11,11 @@ enum Clips {
     private static let recipes: [String: [String]] = [
         "a.webm": video(160, 120, 25, tone: 440, seconds: 3) + vp8,
         "b.webm": video(128, 96, 30, tone: 1000, seconds: 2) + vp8,
-        "long.webm": video(64, 48, 25, tone: 600, seconds: 12) + vp8,
+        // A tone that rises all the time, so that no two of its packets are alike.
+        "long.webm": [
+            "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25", "-f", "lavfi", "-i",
+            "aevalsrc=0.3*sin(2*PI*(300+100*t)*t):s=48000", "-t", "12", "-threads", "1", "-fflags", "+bitexact",
+        ] + vp8,
         "b-frames.mp4": video(128, 96, 25, tone: 700, seconds: 2)
             + ["-c:v", "libx264", "-bf", "3", "-g", "20", "-pix_fmt", "yuv420p", "-c:a", "aac"],
         "sound.ogg": [

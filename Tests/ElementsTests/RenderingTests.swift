@@ -75,7 +75,10 @@ import Testing
         try await real(inputs, outputs[2])
         let contents = try outputs.map(Clips.read)
         #expect(contents[0].payloads(.video).count == 75, "three seconds at 25")
-        #expect(contents[0].times(.video) == (0..<75).map { .milliseconds(40 * $0) })
+        // The file counts in milliseconds.
+        for (index, time) in contents[0].times(.video).enumerated() {
+            #expect(abs(time.seconds - 0.04 * Double(index)) < 0.0011, "\(index): \(time)")
+        }
         for other in contents.dropFirst() {
             for kind in [MediaKind.audio, .video] {
                 #expect(other.payloads(kind) == contents[0].payloads(kind), "\(kind)")

@@ -14,6 +14,7 @@ import Testing
             // A hub port that shows itself the canvas it is part of.
             let port = HubPort(context, name: "port", hub: Composite(context, name: "hub"))
             try port.connect(to: port)
+            try port.connect(to: TestSink(context, name: "sink", video: .raw, kinds: [.video]))
         }
         rig.run(1)
         try rig.on { context in

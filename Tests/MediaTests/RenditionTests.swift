@@ -105,12 +105,12 @@ import Testing
             try source.connect(to: TestSink(context, name: "first", video: Self.low))
             source.sendPictures(4, key: true)
         }
-        rig.run(0.1)
+        rig.run(0.2)
         try rig.on { context in
             try context.source().connect(to: TestSink(context, name: "second", video: Self.low))
             context.source().sendPictures(4)
         }
-        rig.run(0.1)
+        rig.run(0.2)
         try rig.on { context in
             #expect(context.sink("second").encoded.map(\.isKey) == [true, false, false, false])
             #expect(context.sink("first").encoded.map(\.isKey) == [true, false, false, false, true, false, false, false])

@@ -34,7 +34,7 @@ import Testing
             let holder = Holder(context, name: "holder", className: "Holder")
             let stage = Stage<Int, Int>(
                 context, record: context.makeStageRecord(element: holder, kind: .mix),
-                executor: context.host.workers(.decode), capacity: 4, policy: policy, batch: batch
+                executor: context.host.workers(.decode), capacity: 4, policy: policy, batch: batch, counts: { _ in true }
             ) {
                 if fails { throw Refused() }
                 return Doubler(living)
@@ -119,7 +119,7 @@ import Testing
             let holder = Holder(context, name: "holder", className: "Holder")
             holder.stage = Stage<Int, Int>(
                 context, record: context.makeStageRecord(element: holder, kind: .mux),
-                executor: context.host.workers(.files), capacity: 4, policy: .wait
+                executor: context.host.workers(.files), capacity: 4, policy: .wait, counts: { _ in true }
             ) { Writer(worked) }
             for index in 0..<5 { holder.stage?.push(index) }
             holder.stage?.finish()

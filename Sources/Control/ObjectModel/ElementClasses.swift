@@ -11,10 +11,10 @@ enum ElementClasses {
             .init("uri", .string(.uri), "A path, or an address that begins with file:, http: or https:."),
             .init(
                 "useEncodedMedia", .boolean, default: .boolean(false),
-                "Hands on the coded frames as they are, whatever the sinks would like."),
+                "Kurento's hint; coded frames are handed on as they are wherever a sink takes them, with or without it."),
             .init(
                 "networkCache", .int(0...Int(Int32.max)), default: .int(2000),
-                "How much of a network stream is held back against its jitter, in milliseconds."),
+                "Kurento's jitter buffer of RTSP sources, in milliseconds; files and http need none."),
             .init(
                 "loop", .boolean, default: .boolean(false), module: .tessera,
                 "Starts again from the beginning at the end, without a gap in time."),
@@ -61,7 +61,8 @@ enum ElementClasses {
                 "Frames per second; without one, as many as come in."),
             .init(
                 "audioCodec", .enumeration(ModelTypes.recordedAudio), optional: true, module: .tessera,
-                "The codec of the sound; without one, what comes in if the container takes it, else opus."),
+                "The codec of the sound; without one, what comes in if the container takes it, else the "
+                    + "container's usual one."),
             .init(
                 "audioBitrate", .int(6000...510_000), optional: true, module: .tessera,
                 "Bits per second of sound that has to be encoded."),

@@ -38,6 +38,8 @@ final class PictureInput: HubInput {
 final class CanvasProducer {
     let source: MediaSource
     private(set) var inputs: [PictureInput] = []
+    /// Something came or ended at an input here, which may let the hub's other side go on, too.
+    var onInputChange: () -> Void = {}
     private unowned let hub: Hub
     private let rate: Rational
     private let compose: ([PictureInput], MediaTime) -> CompositionJob?
@@ -65,11 +67,14 @@ final class CanvasProducer {
         source.setForm(.pictures(width: width, height: height, frameRate: rate))
     }
 
+    /// Offline: ticks as often as what is known allows.
+    func advance() { clock?.advance() }
+
     // MARK: Ports
 
     func makeInput(for port: HubPort) -> PictureInput {
         let input = PictureInput(port: port, mode: hub.context.mode)
-        input.onChange = { [unowned self] in clock?.advance() }
+        input.onChange = { [unowned self] in onInputChange() }
         inputs.append(input)
         return input
     }

@@ -17,13 +17,22 @@ package class MixingHub: Hub {
     ) -> CanvasProducer {
         let canvas = CanvasProducer(
             hub: self, rate: rate, allInputs: { [unowned self] in allInputs }, compose: compose)
+        canvas.onInputChange = { [unowned self] in advance() }
         self.canvas = canvas
         return canvas
     }
 
     /// Gives the hub a sound side. Once, before the first port.
     func addSound(hearing: @escaping (HubPort) -> Hearing) {
-        sound = SoundProducer(hub: self, allInputs: { [unowned self] in allInputs }, hearing: hearing)
+        let sound = SoundProducer(hub: self, allInputs: { [unowned self] in allInputs }, hearing: hearing)
+        sound.onInputChange = { [unowned self] in advance() }
+        self.sound = sound
+    }
+
+    /// Whether pictures go on may hang on sound alone, and the other way round.
+    private func advance() {
+        canvas?.advance()
+        sound?.advance()
     }
 
     /// Mix-minus: a port that speaks hears all others, one that does not hears all.

@@ -38,6 +38,8 @@ final class SoundInput: HubInput {
 /// mix, so that all who hear the same share one encoder.
 final class SoundProducer {
     private(set) var inputs: [SoundInput] = []
+    /// Something came or ended at an input here, which may let the hub's other side go on, too.
+    var onInputChange: () -> Void = {}
     private unowned let hub: Hub
     private let allInputs: () -> HubInputs
     /// Whom the output of a port hears.
@@ -56,12 +58,15 @@ final class SoundProducer {
         self.hearing = hearing
     }
 
+    /// Offline: ticks as often as what is known allows.
+    func advance() { clock?.advance() }
+
     // MARK: Ports
 
     func makeInput(for port: HubPort) -> SoundInput {
         lastNumber += 1
         let input = SoundInput(port: port, number: lastNumber, mode: hub.context.mode)
-        input.onChange = { [unowned self] in clock?.advance() }
+        input.onChange = { [unowned self] in onInputChange() }
         inputs.append(input)
         return input
     }

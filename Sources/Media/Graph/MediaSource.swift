@@ -18,7 +18,10 @@ package final class MediaSource {
 
     private var renditions: [RenditionKey: Rendition] = [:]
     private var attachments: [Attachment] = []
-    private var listeners: [OutputPad] = []
+    /// Weak: the pads hold this source.
+    private var listenerPads: [WeakPad] = []
+    private var listeners: [OutputPad] { listenerPads.compactMap(\.pad) }
+    private struct WeakPad { weak var pad: OutputPad? }
     private var framesSeen = 0
     private var framesAtLastCheck = -1
     private var listenersKnow = true
@@ -170,10 +173,12 @@ package final class MediaSource {
     // MARK: Flow
 
     func addListener(_ pad: OutputPad) {
-        if !listeners.contains(where: { $0 === pad }) { listeners.append(pad) }
+        if !listeners.contains(where: { $0 === pad }) { listenerPads.append(WeakPad(pad: pad)) }
         listenersKnow = false
     }
-    func removeListener(_ pad: OutputPad) { listeners.removeAll { $0 === pad } }
+    func removeListener(_ pad: OutputPad) {
+        listenerPads.removeAll { $0.pad == nil || $0.pad === pad }
+    }
 
     /// Called once per tick for each pad that shows this source; only the first pad's call counts.
     func checkFlow(every pad: OutputPad) {

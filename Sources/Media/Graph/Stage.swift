@@ -13,6 +13,8 @@ package protocol StageWork<Input, Output>: AnyObject {
 package final class Stage<Input: Sendable, Output: Sendable> {
     package let record: StageRecord
     package var onOutput: (Output) -> Void = { _ in }
+    /// Called with an input that the policy dropped.
+    package var onDrop: (Input) -> Void = { _ in }
     package var onError: (any Error) -> Void = { _ in }
     /// Called when something in flight was finished: there may be room now.
     package var onProgress: () -> Void = {}
@@ -34,7 +36,7 @@ package final class Stage<Input: Sendable, Output: Sendable> {
     package init(
         _ context: PipelineContext, record: StageRecord, executor: any TaskExecutor, capacity: Int,
         policy: OverflowPolicy, batch: Int = 1,
-        counts: @escaping @Sendable (Input) -> Bool,
+        counts: @escaping @Sendable (Input) -> Bool = { _ in true },
         make: @escaping @Sendable () throws -> any StageWork<Input, Output>
     ) {
         self.context = context
@@ -67,9 +69,10 @@ package final class Stage<Input: Sendable, Output: Sendable> {
     package func push(_ input: Input, droppable: Bool = true) -> Bool {
         guard !isCancelled else { return true }
         inFlight += 1
-        guard mailbox.push(input, droppable: droppable) != nil else { return true }
+        guard let dropped = mailbox.push(input, droppable: droppable) else { return true }
         inFlight -= 1
         record.drop("overflow")
+        onDrop(dropped)
         return false
     }
 

@@ -48,6 +48,8 @@ final class EncodedRendition: Rendition, MediaSink {
             if case .encoded(let frame) = item, frame.isKey, keyFrame == .underWay { keyFrame = .none }
             send(item)
         }
+        // The picture that was to become the key frame was dropped: the next one is to. Other losses need none.
+        stage.onDrop = { [unowned self] in if case .item(_, forceKeyFrame: true) = $0 { keyFrame = .due } }
         stage.onError = { [unowned self] error in
             source.element.fail(.streamFailed, "\(source.kind.rawValue) could not be encoded: \(error)")
         }
@@ -79,9 +81,7 @@ final class EncodedRendition: Rendition, MediaSink {
         case .picture, .sound:
             let forcesKey = keyFrame == .due
             if forcesKey { keyFrame = .underWay }
-            // What was dropped may have been the picture that was to become the key frame; without one under way an
-            // overloaded encoder is not burdened with key frames as well.
-            if !stage.push(.item(item, forceKeyFrame: forcesKey)), keyFrame == .underWay { keyFrame = .due }
+            stage.push(.item(item, forceKeyFrame: forcesKey))
         default: stage.push(.item(item, forceKeyFrame: false), droppable: false)
         }
     }

@@ -59,10 +59,41 @@ enum RunCommand {
                 return .success
             }
             let plan = try document.plan(try document.settings(line.all("--set")))
+            try checkFiles(plan)
             return run(plan, try options(line))
         } catch let errors as DocumentErrors {
             return Documents.report(errors)
         }
+    }
+
+    /// A recording that would overwrite what is being played, or another recording, is refused before anything opens.
+    private static func checkFiles(_ plan: PipelinePlan) throws {
+        func files(_ className: String) -> [(element: String, uri: String, path: String)] {
+            plan.elements.compactMap { element in
+                guard element.className == className, let uri = element.arguments.string("uri") else { return nil }
+                let path = uri.hasPrefix("file://") ? String(uri.dropFirst(7)) : uri
+                return path.contains("://") ? nil : (element.name, uri, path)
+            }
+        }
+        let recorders = files("RecorderEndpoint")
+        for (index, recorder) in recorders.enumerated() {
+            if let player = files("PlayerEndpoint").first(where: { isSameFile($0.path, recorder.path) }) {
+                throw UsageError(
+                    "\(recorder.element) would overwrite “\(recorder.uri)”, which \(player.element) plays; "
+                        + "give the recording another name")
+            }
+            if let other = recorders[..<index].first(where: { isSameFile($0.path, recorder.path) }) {
+                throw UsageError(
+                    "\(other.element) and \(recorder.element) would both write “\(recorder.uri)”; "
+                        + "give each recording a name of its own")
+            }
+        }
+    }
+
+    private static func isSameFile(_ first: String, _ second: String) -> Bool {
+        if first == second { return true }
+        var (a, b) = (stat(), stat())
+        return stat(first, &a) == 0 && stat(second, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino
     }
 
     private static func options(_ line: CommandLineReader) throws -> Options {
