@@ -83,7 +83,8 @@ def last_moment(file) -> float:
 
 def end_of(file) -> float:
     """Where the last frame of any track ends."""
-    return max(packet["pts"] + packet["duration"] for kind in ("video", "audio") for packet in tools.packets(file, kind))
+    both = tools.packets(file, "video") + tools.packets(file, "audio")
+    return max(packet["pts"] + packet["duration"] for packet in both)
 
 
 def has_index(file) -> bool:
