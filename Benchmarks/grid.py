@@ -85,8 +85,9 @@ class Grid:
         return WIDTH // self.columns // 2 * 2, HEIGHT // rows // 2 * 2
 
     def place(self, index: int) -> tuple[int, int]:
+        row, column = divmod(index, self.columns)
         rows = math.ceil(self.count / self.columns)
-        return WIDTH // self.columns * (index % self.columns) // 2 * 2, HEIGHT // rows * (index // self.columns) // 2 * 2
+        return WIDTH // self.columns * column // 2 * 2, HEIGHT // rows * row // 2 * 2
 
 
 def ffmpeg_graph(grid: Grid) -> str:
@@ -105,7 +106,8 @@ def with_ffmpeg(clips, output, threads: int | None) -> list[str]:
     return [
         "ffmpeg", "-nostdin", "-v", "error", "-y", *inputs, "-filter_complex", ffmpeg_graph(Grid(len(clips))),
         "-map", "[v]", "-map", "[a]", "-r", str(RATE), "-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "-8",
-        "-b:v", rate, "-minrate", rate, "-maxrate", rate, "-bufsize", rate, "-rc_init_occupancy", str(VIDEO_BITRATE // 2),
+        "-b:v", rate, "-minrate", rate, "-maxrate", rate, "-bufsize", rate,
+        "-rc_init_occupancy", str(VIDEO_BITRATE // 2),
         "-qmin", "2", "-qmax", "56", "-undershoot-pct", "100", "-overshoot-pct", "15", "-lag-in-frames", "0",
         "-g", "100000", *(["-threads", str(threads)] if threads else []),
         "-c:a", "libopus", "-b:a", str(AUDIO_BITRATE), "-compression_level", "9", str(output)]
@@ -325,7 +327,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often each tool runs; figures are medians")
     parser.add_argument("--write", action="store_true", help="also put the tables into docs/performance.md")
     parser.add_argument("--no-scaling", action="store_true", help="leave out the grids of 4 to 49")
-    parser.add_argument("--folder", type=pathlib.Path, default=REPOSITORY / "out/bench", help="for clips and recordings")
+    parser.add_argument(
+        "--folder", type=pathlib.Path, default=REPOSITORY / "out/bench", help="for clips and recordings")
     options = parser.parse_args()
     if options.write and options.rounds < 5:
         sys.exit("figures to be kept come from at least five rounds")

@@ -117,4 +117,5 @@ def make(directory: pathlib.Path, seconds: float = 10, report=lambda line: None)
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3) or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
-    make(pathlib.Path(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) == 3 else 10, lambda line: print(line, flush=True))
+    length = float(sys.argv[2]) if len(sys.argv) == 3 else 10
+    make(pathlib.Path(sys.argv[1]), length, lambda line: print(line, flush=True))

@@ -58,7 +58,7 @@ package enum FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What a system call's error number means.
     init(errno number: Int32, path: String, call: String) {
         switch number {
-        case ENOENT, ENOTDIR: self = .notFound(path: path)
+        case ENOENT: self = .notFound(path: path)
         case EACCES, EPERM, EROFS: self = .notPermitted(path: path)
         case EISDIR: self = .notAFile(path: path)
         case ENOSPC, EDQUOT, EFBIG: self = .full(path: path)

@@ -142,7 +142,7 @@ def grid(inputs, output, prefix=()) -> tools.Run:
 
 def test_input_that_does_not_exist(tmp_path):
     output = tmp_path / "out.webm"
-    assert_refused(grid([tmp_path / "gone.webm"], output), "gone.webm", "no such file", output=output)
+    assert_refused(grid([tmp_path / "gone.webm"], output), "gone.webm", "no such file|not exist", output=output)
 
 
 def test_input_that_is_a_folder(tmp_path):
@@ -261,9 +261,10 @@ def test_output_where_nobody_may_write(clip, tmp_path):
     assert_refused(grid([unreadable], "/dev/shm/tessera-test.webm", prefix=nobody), "secret.webm", "permission|denied")
 
 
-def test_output_into_a_folder_that_is_not_there(clip, tmp_path):
-    output = tmp_path / "nowhere" / "out.webm"
-    assert_refused(grid([clip], output), "nowhere", "no such|not exist", output=output)
+def test_output_into_a_folder_that_cannot_be(clip, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    output = tmp_path / "file" / "out.webm"
+    assert_refused(grid([clip], output), "out.webm", "not a directory|not a folder|no such")
 
 
 def test_output_over_its_own_input(clip, tmp_path):

@@ -81,6 +81,12 @@ def last_moment(file) -> float:
     return min(tools.packets(file, kind)[-1]["pts"] for kind in ("video", "audio"))
 
 
+def end_of(file) -> float:
+    """Where the last frame of any track ends."""
+    both = tools.packets(file, "video") + tools.packets(file, "audio")
+    return max(packet["pts"] + packet["duration"] for packet in both)
+
+
 def has_index(file) -> bool:
     """Whether a player can seek without reading it all: Matroska's cues, or one table of all samples in MP4."""
     if file.suffix != ".mp4":
@@ -115,9 +121,7 @@ def test_repair_mends_a_killed_recording(killed, ending, tmp_path):
     tools.tessera("repair", file).check()
     found = tools.assert_sound_file(file)
     assert has_index(file)
-    ends = [tools.packets(file, kind)[-1] for kind in ("video", "audio")]
-    end = max(packet["pts"] + packet["duration"] for packet in ends)
-    assert abs(found["duration"] - end) <= 1 / RATE + 0.001
+    assert abs(found["duration"] - end_of(file)) <= 1 / RATE + 0.001
     for kind in ("video", "audio"):
         before, after = (len(tools.packets(name, kind)) for name in (broken, file))
         assert after >= before, f"repairing lost {before - after} {kind} frames"
@@ -130,8 +134,7 @@ def test_interrupt_finishes_the_recording(stopped, ending):
     found = tools.assert_sound_file(file)
     assert has_index(file)
     video, audio = (tools.packets(file, kind) for kind in ("video", "audio"))
-    end = max(packets[-1]["pts"] + packets[-1]["duration"] for packets in (video, audio))
-    assert abs(found["duration"] - end) <= 1 / RATE + 0.001
+    assert abs(found["duration"] - end_of(file)) <= 1 / RATE + 0.001
     assert abs(video[-1]["pts"] - audio[-1]["pts"]) < 0.1
     # Nothing of what had been played was thrown away by stopping.
     assert found["duration"] >= RUN_SECONDS - 1

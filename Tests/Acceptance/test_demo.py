@@ -85,8 +85,9 @@ def test_all_nine_tones_are_in_the_mix(shown):
     for second in (1, 8):
         part = mix[second * tools.SAMPLE_RATE:(second + 1) * tools.SAMPLE_RATE]
         for clip in demonstration.CLIPS:
-            # ffmpeg's sine source gives 1/8 of full scale.
-            level = tools.tone_level(part, clip.tone)
-            assert 0.06 < level < 0.19, f"tone of {clip.file} ({clip.tone} Hz) has amplitude {level:.3f}"
+            own = tools.sound(shown / "clips" / clip.file)[second * tools.SAMPLE_RATE:(second + 1) * tools.SAMPLE_RATE]
+            before, after = tools.tone_level(own, clip.tone), tools.tone_level(part, clip.tone)
+            # Nine tones are just above full scale together; the limiter may take a little.
+            assert 0.75 < after / before < 1.1, f"{clip.tone} Hz: {before:.3f} in {clip.file}, {after:.3f} in the mix"
         assert tools.tone_level(part, 2300) < 0.005, "a tone nobody sings"
         assert abs(part).max() <= 1.05

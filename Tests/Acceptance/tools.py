@@ -187,10 +187,11 @@ def pictures(file, width: int, height: int, start: float | None = None, length: 
 
 
 def sound(file) -> numpy.ndarray:
-    """The sound of a file as mono floats at 48 kHz; sample 0 is time 0."""
+    """The sound of a file as floats at 48 kHz, the mean of its channels; sample 0 is time 0."""
+    channels = int(probe(file)["audio"][0]["channels"])
     raw = tool("ffmpeg", "-nostdin", "-v", "error", "-i", file, "-map", "0:a:0", "-af",
-               "aresample=async=1:first_pts=0", "-ac", 1, "-ar", SAMPLE_RATE, "-f", "f32le", "-")
-    return numpy.frombuffer(raw, numpy.float32)
+               "aresample=async=1:first_pts=0", "-ar", SAMPLE_RATE, "-f", "f32le", "-")
+    return numpy.frombuffer(raw, numpy.float32).reshape(-1, channels).mean(axis=1)
 
 
 def correlation(a: numpy.ndarray, b: numpy.ndarray) -> float:
