@@ -12,6 +12,8 @@ final class PooledLoop: Loop, @unchecked Sendable {
     private struct Inbox {
         var work = Deque<Work>()
         var timers = TimerQueue<@Sendable () -> Void>()
+        /// The deadline the alarm thread will call at.
+        var armed: Instant?
         /// A turn is waiting in the pool or running.
         var hasTurn = false
     }
@@ -73,25 +75,30 @@ final class PooledLoop: Loop, @unchecked Sendable {
     // MARK: Timers
 
     func schedule(at deadline: Instant, _ body: @escaping @Sendable () -> Void) -> TimerID {
-        let (id, isFirst) = inbox.withLock { inbox in
-            let id = inbox.timers.add(deadline, body)
-            return (id, inbox.timers.nextDeadline == deadline)
-        }
-        if isFirst { setAlarm(deadline) }
+        let id = inbox.withLock { $0.timers.add(deadline, body) }
+        setAlarm()
         return id
     }
 
     func cancel(_ timer: TimerID) { inbox.withLock { $0.timers.cancel(timer) } }
 
-    private func setAlarm(_ deadline: Instant) {
+    /// One alarm at a time, for the earliest deadline; one that a still earlier deadline overtook finds nothing due.
+    private func setAlarm() {
+        let deadline = inbox.withLock { inbox -> Instant? in
+            guard let next = inbox.timers.nextDeadline, inbox.armed.map({ next < $0 }) ?? true else { return nil }
+            inbox.armed = next
+            return next
+        }
+        guard let deadline else { return }
         alarm.post { [self] in
-            _ = alarm.schedule(at: deadline) { [self] in post { [self] in fireDue() } }
+            _ = alarm.schedule(at: deadline) { [self] in post { [self] in fireDue(deadline) } }
         }
     }
 
-    private func fireDue() {
+    private func fireDue(_ deadline: Instant) {
+        inbox.withLock { if $0.armed == deadline { $0.armed = nil } }
         let now = clock()
         while let body = inbox.withLock({ $0.timers.popDue(at: now) }) { body() }
-        if let next = inbox.withLock({ $0.timers.nextDeadline }) { setAlarm(next) }
+        setAlarm()
     }
 }
