@@ -201,16 +201,14 @@ package final class RecorderEndpoint: Element {
         guard !hasFailed, !isFinishing else { return }
         switch item {
         case .format(let format):
-            if isOpen, let index = track.index, track.format != format {
-                stage?.push(.format(track: index, format), droppable: false)
-            }
+            if isOpen, track.index != nil, track.format != format { track.nextFormat = format }
             track.format = format
         case .encoded(let frame):
             track.hasEnded = false
             guard state == .start, !track.needsKeyFrame || frame.isKey else { return }
             track.needsKeyFrame = false
             if isOpen {
-                if let index = track.index { interleaver.put(index, shifted(frame)) }
+                if let index = track.index { put(frame, track, index) }
             } else {
                 track.held.append(frame)
                 openIfReady()
@@ -229,6 +227,15 @@ package final class RecorderEndpoint: Element {
         {
             stop()
         }
+    }
+
+    private func put(_ frame: EncodedFrame, _ track: RecordedTrack, _ index: Int) {
+        let frame = shifted(frame)
+        if let format = track.nextFormat {
+            track.formatChanges.append((frame.dts, format))
+            track.nextFormat = nil
+        }
+        interleaver.put(index, frame)
     }
 
     private func openIfReady() {
@@ -263,6 +270,10 @@ package final class RecorderEndpoint: Element {
         }
         while let (index, frame) = interleaver.next() {
             let track = tracks.first { $0.index == index }
+            while let change = track?.formatChanges.first, change.from <= frame.dts {
+                track?.formatChanges.removeFirst()
+                stage.push(.format(track: index, change.format), droppable: false)
+            }
             if track?.needsKeyFrame == true, !frame.isKey { continue }
             if track?.kind == .video { picturesRecorded += 1 }
             recordedUntil = max(recordedUntil, frame.pts + frame.duration)
@@ -336,6 +347,10 @@ final class RecordedTrack: MediaSink {
     unowned let recorder: RecorderEndpoint
     let kind: MediaKind
     var format: EncodedFormat?
+    /// A change of format that holds from the next frame on.
+    var nextFormat: EncodedFormat?
+    /// Changes among the frames that wait in the interleaver, and from which decoding time they hold.
+    var formatChanges: [(from: MediaTime, format: EncodedFormat)] = []
     /// Frames that wait for the other track's first one.
     var held: [EncodedFrame] = []
     /// Number in the file, once it is open; nil if it was not there then.
