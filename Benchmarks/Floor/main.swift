@@ -120,7 +120,9 @@ func configuration(width: Int, height: Int, rate: Int, bitrate: Int) -> vpx_code
     configuration.rc_buf_initial_sz = 500
     configuration.rc_buf_optimal_sz = 600
     configuration.rc_dropframe_thresh = 0
-    configuration.kf_mode = VPX_KF_DISABLED
+    configuration.kf_mode = VPX_KF_AUTO
+    configuration.kf_min_dist = UInt32(4 * rate)
+    configuration.kf_max_dist = UInt32(4 * rate)
     return configuration
 }
 
