@@ -111,6 +111,7 @@ for count in [10, 100, 1000] {
     let (stereo, mono) = (blocks(channels: 2), blocks(channels: 1))
     let name = String(repeating: " ", count: 6 - String(count).count) + String(count)
     let minus = (0..<10).map { Hearing.everyoneBut($0) }
-    print("\(name) \(cell(time(stereo, [.everyone]))) \(cell(time(stereo, minus), width: 14)) "
-        + cell(time(mono, [.everyone]), width: 22))
+    print(
+        "\(name) \(cell(time(stereo, [.everyone]))) \(cell(time(stereo, minus), width: 14)) "
+            + cell(time(mono, [.everyone]), width: 22))
 }

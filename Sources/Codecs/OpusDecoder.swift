@@ -164,8 +164,9 @@ struct OpusHead {
             return
         }
         guard bytes[18] == 1, (1...8).contains(channels), bytes.count >= 21 + channels else {
-            throw malformed("OpusHead has the channel mapping family \(bytes[18]) with \(channels) channels; "
-                + "families 0 and 1 with at most 8 channels are supported")
+            throw malformed(
+                "OpusHead has the channel mapping family \(bytes[18]) with \(channels) channels; "
+                    + "families 0 and 1 with at most 8 channels are supported")
         }
         (streams, coupled) = (Int(bytes[19]), Int(bytes[20]))
         mapping = Self.vorbisOrder[channels - 1].map { bytes[21 + $0] }

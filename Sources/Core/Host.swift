@@ -95,7 +95,8 @@ package struct TimerQueue<Payload> {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].precedes(heap[least]) {
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].precedes(heap[least])
+            {
                 least = child
             }
             if least == parent { return first }

@@ -76,8 +76,10 @@ package struct Log: Sendable {
 
     package func log(_ level: LogLevel, _ message: @autoclosure () -> String, _ fields: [(String, String)] = []) {
         guard level >= self.level else { return }
-        write(LogEntry(unixMilliseconds: host.unixMilliseconds(), level: level, message: message(),
-                       fields: self.fields + fields.map { (name: $0.0, value: $0.1) }))
+        write(
+            LogEntry(
+                unixMilliseconds: host.unixMilliseconds(), level: level, message: message(),
+                fields: self.fields + fields.map { (name: $0.0, value: $0.1) }))
     }
     package func debug(_ message: @autoclosure () -> String, _ fields: [(String, String)] = []) {
         log(.debug, message(), fields)

@@ -107,7 +107,8 @@ package final class Demuxer {
         interrupt.allow(options.timeout)
         input = try InputContext(location: location, source: source, options: options, interrupt: interrupt)
         let context = input.context
-        duration = context.pointee.duration > 0
+        duration =
+            context.pointee.duration > 0
             ? MediaTime(nanoseconds: av_rescale(context.pointee.duration, 1000, 1)) : nil
         isSeekable = (context.pointee.pb?.pointee.seekable ?? 0) & AVIO_SEEKABLE_NORMAL != 0
         container = context.pointee.iformat.map { String(cString: $0.pointee.name) } ?? ""
@@ -172,7 +173,8 @@ package final class Demuxer {
         let ticks = streams[stream].ticks((target + startTime).nanoseconds)
         // Searching a transport stream for its start lands somewhat behind it.
         let isUnindexed = (input.context.pointee.iformat?.pointee.flags ?? 0) & AVFMT_TS_DISCONT != 0
-        var code = target == .zero && isUnindexed
+        var code =
+            target == .zero && isUnindexed
             ? av_seek_frame(input.context, -1, 0, AVSEEK_FLAG_BYTE)
             : avformat_seek_file(input.context, Int32(stream), .min, ticks, ticks, 0)
         if code < 0 {

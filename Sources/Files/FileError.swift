@@ -74,7 +74,8 @@ package enum FileError: Error, Hashable, Sendable, CustomStringConvertible {
         if code == Int32(cffmpeg_error_exit) {
             self = interrupt.isCancelled ? .cancelled(path: path) : .timedOut(path: path)
         } else if code == Int32(cffmpeg_error_invalid_data)
-            || code == cffmpeg_error(EINVAL) && call == "avformat_open_input" {
+            || code == cffmpeg_error(EINVAL) && call == "avformat_open_input"
+        {
             self = .notMedia(path: path)
         } else if code == cffmpeg_error(ETIMEDOUT) {
             self = .timedOut(path: path)

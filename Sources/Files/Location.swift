@@ -62,7 +62,8 @@ package struct Location: Hashable, Sendable {
         while let byte = source.popFirst() {
             let digits = source.prefix(2)
             if byte == UInt8(ascii: "%"), digits.count == 2,
-                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) {
+                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            {
                 bytes.append(value)
                 source = source.dropFirst(2)
             } else {

@@ -62,7 +62,8 @@ enum MP4Fragment {
         }
         dataEnd = base
         for run in boxes where run.is("trun") {
-            try collectRun(bytes, run, base: base, defaults: defaults, time: &time, dataEnd: &dataEnd,
+            try collectRun(
+                bytes, run, base: base, defaults: defaults, time: &time, dataEnd: &dataEnd,
                 into: &tracks[track])
         }
     }

@@ -100,7 +100,8 @@ struct MP4Index {
         var offset = first.end
         guard let second = MP4Index.box(descriptor, at: offset, .max) else { return }
         let isReserve = second.type == MP4Box.code("free") && second.size == Int64(MP4Header.reservedBytes)
-        let isHidden = second.type == MP4Box.code("mdat") && second.header == Int64(MP4Header.reservedBytes)
+        let isHidden =
+            second.type == MP4Box.code("mdat") && second.header == Int64(MP4Header.reservedBytes)
             && MP4Index.box(descriptor, at: offset + second.header, fileSize)?.type == MP4Box.code("moov")
         reserved = offset
         if isHidden, let last = MP4Index.box(descriptor, at: second.end, fileSize), last.type == MP4Box.code("moov") {

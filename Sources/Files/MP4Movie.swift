@@ -166,7 +166,8 @@ struct MP4TrackPlan {
         let shown = max(earliest, track.zero)
         let pause = movieTicks(shown - track.zero)
         let length = movieTicks(latest - shown)
-        edits = (pause > 0 ? [MP4Edit(duration: pause, mediaTime: -1)] : [])
+        edits =
+            (pause > 0 ? [MP4Edit(duration: pause, mediaTime: -1)] : [])
             + [MP4Edit(duration: length, mediaTime: shown - base)]
         presented = pause + length
     }

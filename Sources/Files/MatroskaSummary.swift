@@ -79,7 +79,8 @@ struct MatroskaSummary: Hashable {
     private static func children(_ descriptor: Int32, from: Int64, to: Int64, _ body: (Element) -> Bool) {
         var offset = from
         while offset < to, let child = element(descriptor, at: offset), body(child), let size = child.size,
-            size <= to - child.body {
+            size <= to - child.body
+        {
             offset = child.body + size
         }
     }

@@ -151,7 +151,8 @@ final class OutputFile {
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = isRegular
+            let count =
+                isRegular
                 ? pwrite(descriptor, rest.baseAddress, rest.count, Int(position) + done)
                 : Glibc.write(descriptor, rest.baseAddress, rest.count)
             if count > 0 {

@@ -137,7 +137,8 @@ struct StreamReader {
         }
         // Matroska tells the priming of Opus only by a time before 0, which it rounds to milliseconds.
         if audio.codec == .opus, start == 0, let time = StreamReader.nanoseconds(packet.pointee.pts, timeBase),
-            time < .zero {
+            time < .zero
+        {
             let early = Int(clamping: (-time).samples(rate: 48_000))
             let stated = audio.configuration.opusPreSkip
             start = abs(early - stated) <= 48 ? stated : min(early, codedSamples(audio, payload: payload))

@@ -11,9 +11,10 @@ struct TrackDescription {
     init(context: UnsafeMutablePointer<AVFormatContext>, stream: UnsafeMutablePointer<AVStream>) {
         let parameters = stream.pointee.codecpar.pointee
         let name = String(cString: avcodec_get_name(parameters.codec_id))
-        let extradata = parameters.extradata.map {
-            [UInt8](UnsafeBufferPointer(start: $0, count: Int(max(0, parameters.extradata_size))))
-        } ?? []
+        let extradata =
+            parameters.extradata.map {
+                [UInt8](UnsafeBufferPointer(start: $0, count: Int(max(0, parameters.extradata_size))))
+            } ?? []
         switch parameters.codec_type {
         case AVMEDIA_TYPE_VIDEO:
             kind = .video

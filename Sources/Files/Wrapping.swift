@@ -31,7 +31,8 @@ enum Wrapping: Hashable, Sendable {
         case .annexB:
             guard AVC.isAnnexB(bytes) else { return nil }
             if case .video(var video)? = format, video.configuration.isEmpty,
-                let configuration = AVC.configuration(annexB: bytes) {
+                let configuration = AVC.configuration(annexB: bytes)
+            {
                 video.configuration = configuration
                 format = .video(video)
                 changed = true

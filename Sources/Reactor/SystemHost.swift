@@ -48,10 +48,11 @@ package final class SystemHost: Host {
     }
 
     package func nextLoop() -> any Loop {
-        loops[turn.withLock { turn in
-            turn = (turn + 1) % loops.count
-            return turn
-        }]
+        loops[
+            turn.withLock { turn in
+                turn = (turn + 1) % loops.count
+                return turn
+            }]
     }
 
     package func workers(_ priority: WorkPriority) -> any TaskExecutor { pool.executor(priority) }

@@ -148,13 +148,15 @@ func startThread(named name: String, _ body: @escaping @Sendable () -> Void) -> 
     defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
     var thread = pthread_t()
     let start = Unmanaged.passRetained(Start(name, body))
-    let result = pthread_create(&thread, &attributes, { argument in
-        guard let argument else { return nil }
-        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        clinux_name_thread(start.name)
-        start.body()
-        return nil
-    }, start.toOpaque())
+    let result = pthread_create(
+        &thread, &attributes,
+        { argument in
+            guard let argument else { return nil }
+            let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+            clinux_name_thread(start.name)
+            start.body()
+            return nil
+        }, start.toOpaque())
     precondition(result == 0, "no thread to be had: \(String(cString: strerror(result)))")
     return thread
 }

@@ -78,7 +78,8 @@ import Testing
             let isMoving = moving(index)
             if isMoving > 0 { position += 1 }
             let buffer = canvas(position, moving: isMoving, still: still)
-            let map = last.map { changes($0.planes, buffer.planes) }
+            let map =
+                last.map { changes($0.planes, buffer.planes) }
                 ?? ChangeMap(width: width, height: height)
             last = buffer
             let frame = VideoFrame(

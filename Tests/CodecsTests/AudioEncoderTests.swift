@@ -158,7 +158,8 @@ import Testing
             var decoded: [AudioFrame] = []
             for (index, frame) in coded.enumerated() where index != 30 {
                 if index == 31 {
-                    decoded += useFEC
+                    decoded +=
+                        useFEC
                         ? try decoder.decodeFEC(frame.payload, samples: 960) : try decoder.conceal(samples: 960)
                 }
                 decoded += try decoder.decode(frame)

@@ -81,7 +81,8 @@ import Testing
             let value = Int(values[index].rounded())
             for row in 0..<Int(rows) {
                 for column in 0..<Int(columns) {
-                    let place = plane + row * strides[Int(component.plane)] + column * Int(component.step)
+                    let place =
+                        plane + row * strides[Int(component.plane)] + column * Int(component.step)
                         + Int(component.offset)
                     place[0] = UInt8(truncatingIfNeeded: value)
                     if bits > 8 { place[1] = UInt8(truncatingIfNeeded: value >> 8) }
@@ -119,11 +120,12 @@ import Testing
     }
 
     /// Layouts that no codec here yields today, and RGB, straight into the converter.
-    @Test(arguments: [
-        (AV_PIX_FMT_NV12, 8), (AV_PIX_FMT_GRAY8, 8), (AV_PIX_FMT_GRAY10LE, 10), (AV_PIX_FMT_YUV440P, 8),
-        (AV_PIX_FMT_YUV411P, 8), (AV_PIX_FMT_YUVJ422P, 8), (AV_PIX_FMT_YUVJ444P, 8), (AV_PIX_FMT_GBRP, 8),
-        (AV_PIX_FMT_GBRP10LE, 10), (AV_PIX_FMT_RGB24, 8), (AV_PIX_FMT_BGRA, 8),
-    ], [[34, 18], [35, 17], [1, 1], [2, 2], [641, 3]])
+    @Test(
+        arguments: [
+            (AV_PIX_FMT_NV12, 8), (AV_PIX_FMT_GRAY8, 8), (AV_PIX_FMT_GRAY10LE, 10), (AV_PIX_FMT_YUV440P, 8),
+            (AV_PIX_FMT_YUV411P, 8), (AV_PIX_FMT_YUVJ422P, 8), (AV_PIX_FMT_YUVJ444P, 8), (AV_PIX_FMT_GBRP, 8),
+            (AV_PIX_FMT_GBRP10LE, 10), (AV_PIX_FMT_RGB24, 8), (AV_PIX_FMT_BGRA, 8),
+        ], [[34, 18], [35, 17], [1, 1], [2, 2], [641, 3]])
     func otherLayouts(layout: (AVPixelFormat, Int), size: [Int]) throws {
         let description = try #require(av_pix_fmt_desc_get(layout.0))
         let isRGB = description.pointee.flags & UInt64(AV_PIX_FMT_FLAG_RGB) != 0

@@ -39,7 +39,8 @@ import Testing
         var random = SeededRandom(seed: seed)
         let bytes = (0..<Int.random(in: 0..<300, using: &random)).map { _ -> UInt8 in
             // Many zeros and ones, so that start codes are frequent.
-            Int.random(in: 0..<3, using: &random) == 0 ? UInt8.random(in: 0...255, using: &random)
+            Int.random(in: 0..<3, using: &random) == 0
+                ? UInt8.random(in: 0...255, using: &random)
                 : UInt8.random(in: 0...1, using: &random)
         }
         let units = bytes.withUnsafeBytes { AVC.splitAnnexB($0) }

@@ -10,7 +10,8 @@ import Testing
     @Test func text() {
         let milliseconds: Int64 = 20_000 * 86_400_000 + 12 * 3_600_000 + 34 * 60_000 + 56_789
         let entry = LogEntry(
-            unixMilliseconds: milliseconds, level: .warning, message: "no disk", fields: [(name: "element", value: "rec")])
+            unixMilliseconds: milliseconds, level: .warning, message: "no disk",
+            fields: [(name: "element", value: "rec")])
         #expect(entry.text == "12:34:56.789 warning  no disk  element=rec")
     }
 
@@ -27,7 +28,8 @@ import Testing
 
     @Test func levelsAndFields() {
         let lines = Lock<[LogEntry]>([])
-        let log = Log(host: SimHost(), level: .info) { line in lines.withLock { $0.append(line) } }.with("pipeline", "p")
+        let log = Log(host: SimHost(), level: .info) { line in lines.withLock { $0.append(line) } }.with(
+            "pipeline", "p")
         let built = Lock(0)
         func costly() -> String {
             built.withLock { $0 += 1 }

@@ -25,7 +25,9 @@ import Testing
             default:
                 now = now + .milliseconds(Int.random(in: 0..<5, using: &random))
                 #expect(queue.nextDeadline == list.map(\.deadline).min())
-                let due = list.filter { $0.deadline <= now }.sorted { ($0.deadline, $0.id.value) < ($1.deadline, $1.id.value) }
+                let due = list.filter { $0.deadline <= now }.sorted {
+                    ($0.deadline, $0.id.value) < ($1.deadline, $1.id.value)
+                }
                 var popped: [Int] = []
                 while let payload = queue.popDue(at: now) { popped.append(payload) }
                 #expect(popped == due.map(\.payload))

@@ -69,7 +69,9 @@ import Testing
         let rig = try rig()
         let tones = ["a": 400.0, "b": 1000, "c": 2500]
         try rig.on { context in
-            for (name, tone) in tones.sorted(by: { $0.key < $1.key }) { try Self.join(context, name, luma: nil, tone: tone) }
+            for (name, tone) in tones.sorted(by: { $0.key < $1.key }) {
+                try Self.join(context, name, luma: nil, tone: tone)
+            }
             let hub: Composite = context.get("hub")
             for index in 0..<5 {
                 try HubPort(context, name: "ear\(index)", hub: hub).connect(
@@ -102,7 +104,8 @@ import Testing
             let ear = context.sink("ear-sink0")
             #expect(abs(ear.loudness(400) - 0.1) < 0.01 && ear.loudness(1000) < 0.001 && ear.loudness(2500) < 0.001)
             let (c, silent) = (context.get("port-c", HubPort.self), context.get("ear0", HubPort.self))
-            #expect(c.outputs[.audio]?.origin === silent.outputs[.audio]?.origin, "who was cut off listens with the others")
+            #expect(
+                c.outputs[.audio]?.origin === silent.outputs[.audio]?.origin, "who was cut off listens with the others")
             #expect(context.sink("out-c").loudness(400) > 0.09, "and still hears")
         }
     }
@@ -154,7 +157,8 @@ import Testing
             #expect(video.count > 200 && video.longest <= .milliseconds(67), "\(video.longest)")
             #expect(audio.count > 300 && audio.longest <= .milliseconds(40), "\(audio.longest)")
             let times = context.sink().pictures.map(\.pts)
-            #expect(zip(times, times.dropFirst()).allSatisfy { abs(($1 - $0).seconds - 1 / 30) < 0.001 }, "not one skipped")
+            #expect(
+                zip(times, times.dropFirst()).allSatisfy { abs(($1 - $0).seconds - 1 / 30) < 0.001 }, "not one skipped")
         }
         #expect(rig.troubles.isEmpty, "\(rig.troubles)")
     }

@@ -14,7 +14,8 @@ extension TestSource {
             source(.video)?.setForm(.pictures(width: width, height: height, frameRate: Rational(rate, 1)))
             every(MediaTime(1, per: Rational(rate, 1)), until: end) { source in
                 let picture = Pictures.flat(
-                    width: width, height: height, y: luma, pts: source.context.now, pool: source.context.configuration.pool)
+                    width: width, height: height, y: luma, pts: source.context.now,
+                    pool: source.context.configuration.pool)
                 source.source(.video)?.push(.picture(picture))
             }
         }

@@ -39,7 +39,8 @@ import Testing
         #expect(try rig.on(Self.lumas) == [50, 50, 100])
         try rig.on { context in
             // One source per sink: the later one counts.
-            try context.get("hub", Dispatcher.self).connect(source: Self.port(context, "c"), sink: Self.port(context, "b"))
+            try context.get("hub", Dispatcher.self).connect(
+                source: Self.port(context, "c"), sink: Self.port(context, "b"))
             let stranger = HubPort(context, name: "x", hub: Dispatcher(context, name: "other"))
             #expect(throws: GraphError.self) {
                 try context.get("hub", Dispatcher.self).connect(source: stranger, sink: Self.port(context, "b"))
@@ -81,7 +82,8 @@ import Testing
             let hub: DispatcherOneToMany = context.get("hub")
             try hub.setSource(Self.port(context, "a"))
             // A port that comes later is served as well.
-            try HubPort(context, name: "d", hub: hub).connect(to: TestSink(context, name: "sink-d", video: .raw, kinds: [.video]))
+            try HubPort(context, name: "d", hub: hub).connect(
+                to: TestSink(context, name: "sink-d", video: .raw, kinds: [.video]))
         }
         rig.run(0.2)
         try rig.on { context in

@@ -35,7 +35,9 @@ import Testing
         try rig.on { context in
             let content = try Clips.read(Self.player(context).uri)
             for kind in [MediaKind.audio, .video] {
-                #expect(Self.frames(context, kind).map(\.payload.bytes) == content.payloads(kind), "passed through as it is")
+                #expect(
+                    Self.frames(context, kind).map(\.payload.bytes) == content.payloads(kind), "passed through as it is"
+                )
             }
             // None leaves early by more than the lead, none late.
             let early = context.sink().arrivals.compactMap { arrival -> MediaTime? in
@@ -135,7 +137,8 @@ import Testing
             rig.run(1)
             try rig.on { context in
                 let frames = Self.frames(context, .video)
-                let expected = Array((content.frames[.video] ?? []).filter { $0.pts >= .seconds(Double(target)) }.prefix(frames.count))
+                let expected = Array(
+                    (content.frames[.video] ?? []).filter { $0.pts >= .seconds(Double(target)) }.prefix(frames.count))
                 #expect(frames.map(\.payload.bytes) == expected.map(\.payload.bytes), "from \(target) s on")
                 #expect(frames.first?.isKey == true && frames.count > 25)
                 #expect(frames.map(\.pts) == frames.map(\.pts).sorted())
@@ -158,7 +161,8 @@ import Testing
             for kind in [MediaKind.audio, .video] {
                 let times = Self.frames(context, kind).map(\.pts)
                 let steps = zip(times, times.dropFirst()).map { $1 - $0 }
-                #expect(steps.allSatisfy { $0 > .zero && $0 <= .milliseconds(90) }, "\(kind): \(steps.sorted().suffix(2))")
+                #expect(
+                    steps.allSatisfy { $0 > .zero && $0 <= .milliseconds(90) }, "\(kind): \(steps.sorted().suffix(2))")
             }
             Self.player(context).stop()
         }

@@ -10,7 +10,9 @@ import Testing
     private static func recorder(_ context: PipelineContext) -> RecorderEndpoint { context.get("recorder") }
 
     /// A player into a recorder by the clock; both are started.
-    private func rig(_ input: String, _ output: String, _ profile: RecordingProfile, plays: Bool = true) throws -> TestRig {
+    private func rig(_ input: String, _ output: String, _ profile: RecordingProfile, plays: Bool = true) throws
+        -> TestRig
+    {
         let rig = TestRig(codecs: LibraryCodecs())
         try rig.on { context in
             let player = PlayerEndpoint(context, name: "player", uri: input)
@@ -34,7 +36,8 @@ import Testing
         let (before, after) = (try Clips.read(input), try Clips.read(output))
         for kind in [MediaKind.audio, .video] {
             #expect(after.payloads(kind) == before.payloads(kind), "\(kind)")
-            #expect(zip(before.times(kind), after.times(kind)).allSatisfy { abs(($0 - $1).seconds) < 0.0011 }, "\(kind)")
+            #expect(
+                zip(before.times(kind), after.times(kind)).allSatisfy { abs(($0 - $1).seconds) < 0.0011 }, "\(kind)")
         }
         try rig.on { context in
             #expect(context.stageRecords.map(\.kind) == [.mux, .demux])
@@ -42,7 +45,9 @@ import Testing
         }
         #expect(rig.troubles == ["recorder: a stopped recorder cannot record again"])
         let details = rig.details("recorder")
-        for once in [PipelineEvent.Detail.recording, .stopped, .uriEndpointStateChanged(.start), .uriEndpointStateChanged(.stop)] {
+        for once in [
+            PipelineEvent.Detail.recording, .stopped, .uriEndpointStateChanged(.start), .uriEndpointStateChanged(.stop),
+        ] {
             #expect(details.filter { $0 == once }.count == 1, "\(once)")
         }
     }
@@ -125,7 +130,8 @@ import Testing
             let count = content.frames[.video]?.count ?? 0
             #expect(encodes ? (56...60).contains(count) : count == 60, "\(encodes): \(count)")
             let text = try Shell.check(
-                "ffprobe", ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", output])
+                "ffprobe",
+                ["-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", output])
             #expect(text.split(separator: "\n").first.map { $0.hasPrefix("\(count)") } == true, "\(text)")
         }
     }
@@ -167,7 +173,8 @@ import Testing
         try rig.on { context in
             let player = PlayerEndpoint(context, name: "player", uri: input)
             let recorder = RecorderEndpoint(
-                context, name: "recorder", uri: output, profile: RecordingProfile(container: .webm), stopOnEndOfStream: true)
+                context, name: "recorder", uri: output, profile: RecordingProfile(container: .webm),
+                stopOnEndOfStream: true)
             try player.connect(to: recorder)
             recorder.record()
             player.play()

@@ -40,7 +40,8 @@ import Testing
         for player in players { player.play() }
     }
 
-    private func simulated(_ inputs: [String], _ outputs: [(uri: String, profile: RecordingProfile)]) throws -> TestRig {
+    private func simulated(_ inputs: [String], _ outputs: [(uri: String, profile: RecordingProfile)]) throws -> TestRig
+    {
         let rig = TestRig(mode: .offline, codecs: LibraryCodecs()) { $0.endsWithInputs = true }
         try rig.on { try Self.render(inputs, to: outputs, $0) }
         let count = outputs.count
@@ -95,7 +96,10 @@ import Testing
     /// One Composite, three recorders of one profile and one of another: two encoders, four whole files.
     @Test func encodeOnce() throws {
         let outputs = try (0..<4).map { index in
-            (uri: try Clips.output("\(index).webm"), profile: RecordingProfile.encoded(bitrate: index < 3 ? 300_000 : 100_000))
+            (
+                uri: try Clips.output("\(index).webm"),
+                profile: RecordingProfile.encoded(bitrate: index < 3 ? 300_000 : 100_000)
+            )
         }
         let rig = try simulated([Clips.path("a.webm"), Clips.path("b.webm")], outputs)
         let shares = try rig.on { context in

@@ -101,7 +101,8 @@ import Testing
             let frames = try TestMedia.frames(demuxer)[track.index]
             #expect(frames[0].skipStart == (name == "b.mp4" ? 1024 : 312), "\(name)")
             #expect(frames[1].skipStart == 0)
-            let heard = frames.reduce(0) { $0 - $1.skipStart - $1.skipEnd }
+            let heard =
+                frames.reduce(0) { $0 - $1.skipStart - $1.skipEnd }
                 + frames.count * (name == "b.mp4" ? 1024 : 960)
             // libavformat does not tell where the edit list of an MP4 with AAC ends: within a block.
             #expect(abs(heard - 4 * 48_000) <= (name == "b.mp4" ? 1024 : 48), "\(name): \(heard) samples")
@@ -120,8 +121,10 @@ import Testing
         }
         let path = "\(folder)/aspect.mp4"
         try Shell.ffmpeg(
-            ["-f", "lavfi", "-i", "testsrc2=size=160x120:rate=30000/1001", "-t", "1", "-vf", "setsar=4/3", "-c:v",
-                "libx264", "-pix_fmt", "yuv420p", path])
+            [
+                "-f", "lavfi", "-i", "testsrc2=size=160x120:rate=30000/1001", "-t", "1", "-vf", "setsar=4/3", "-c:v",
+                "libx264", "-pix_fmt", "yuv420p", path,
+            ])
         guard case .video(let video)? = try Demuxer(url: path).tracks[0].format else { return }
         #expect(video.pixelAspect == Rational(4, 3))
         #expect(video.frameRate == Rational(30_000, 1001))
@@ -217,8 +220,10 @@ import Testing
         try TestMedia.write(
             Array("1\n00:00:00,000 --> 00:00:03,000\nhello\n".utf8), to: "\(folder)/a.srt")
         try Shell.ffmpeg(
-            ["-i", try TestMedia.path("vp8.webm"), "-i", "\(folder)/a.srt", "-map", "0", "-map", "1", "-c", "copy",
-                "\(folder)/a.mkv"])
+            [
+                "-i", try TestMedia.path("vp8.webm"), "-i", "\(folder)/a.srt", "-map", "0", "-map", "1", "-c", "copy",
+                "\(folder)/a.mkv",
+            ])
         let demuxer = try Demuxer(url: "\(folder)/a.mkv")
         #expect(demuxer.tracks.map { $0.format == nil } == [false, false, true])
         #expect(demuxer.tracks[2].unsupported?.contains("subtitles") == true)

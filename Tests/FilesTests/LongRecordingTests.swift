@@ -40,7 +40,8 @@ import Testing
         while let packet = try demuxer.read() {
             let time = packet.frame.pts
             #expect(time >= .seconds(7_170))
-            let nearest = packet.track == 0
+            let nearest =
+                packet.track == 0
                 ? MediaTime(time.count(per: rate), per: rate)
                 : MediaTime(samples: Int64((Double(time.samples(rate: 48_000)) / 1024).rounded()) * 1024, rate: 48_000)
             #expect(abs((time - nearest).nanoseconds) <= tolerance)

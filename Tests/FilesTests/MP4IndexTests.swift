@@ -19,14 +19,19 @@ import Testing
 
     /// A file of ours with one track (number 1, 1000 ticks a second, zero at tick 1000).
     private func header(trackBody: [UInt8]? = nil) -> [UInt8] {
-        let media = box("mdia", box("mdhd", be(0) + be(0) + be(0) + be(1000) + be(0) + be(0))
-            + box("minf", box("stbl", box("stsd", be(0) + be(0)))))
+        let media = box(
+            "mdia",
+            box("mdhd", be(0) + be(0) + be(0) + be(1000) + be(0) + be(0))
+                + box("minf", box("stbl", box("stsd", be(0) + be(0)))))
         let zeros = [UInt8](repeating: 0, count: 60)
-        let track = trackBody ?? box("tkhd", be(3) + be(0) + be(0) + be(1) + be(0) + be(0) + zeros)
+        let track =
+            trackBody ?? box("tkhd", be(3) + be(0) + be(0) + be(1) + be(0) + be(0) + zeros)
             + box("edts", box("elst", be(0) + be(1) + be(0) + be(1000) + be(1 << 16))) + media
         return box("ftyp", Array("isom".utf8) + be(0)) + box("free", [UInt8](repeating: 0, count: 8))
-            + box("moov", box("mvhd", be(0) + be(0) + be(0) + be(90_000) + be(0) + [UInt8](repeating: 0, count: 80))
-                + box("trak", track) + box("mvex", box("trex", be(0) + be(1) + be(1) + be(40) + be(5) + be(0))))
+            + box(
+                "moov",
+                box("mvhd", be(0) + be(0) + be(0) + be(90_000) + be(0) + [UInt8](repeating: 0, count: 80))
+                    + box("trak", track) + box("mvex", box("trex", be(0) + be(1) + be(1) + be(40) + be(5) + be(0))))
     }
 
     /// A fragment of samples of 5 bytes, 40 ticks each, beginning at `time`.
@@ -104,13 +109,25 @@ import Testing
             fragment(at: 1400, samples: 2, sizeTold: 0xFFFF_FFFF), fragment(at: 1400, samples: 2, sizeTold: 60_000),
             fragment(at: 1400, samples: 2, sizeTold: 3), fragment(at: 1400, samples: 2, track: 2),
             box("moof", box("traf", box("tfhd", be(0)))) + box("mdat"), box("moof", box("traf")) + box("mdat"),
-            box("moof", box("traf", box("tfhd", be(1) + be(1) + be(-1, 8))
-                + box("trun", be(1) + be(1) + be(-1)))) + box("mdat"),
-            box("moof", box("traf", box("tfhd", be(1) + be(1) + be(0x7FFF_FFFF_FFFF_FFFF, 8))
-                + box("trun", be(1) + be(1) + be(0x7FFF_FFFF)))) + box("mdat"),
+            box(
+                "moof",
+                box(
+                    "traf",
+                    box("tfhd", be(1) + be(1) + be(-1, 8))
+                        + box("trun", be(1) + be(1) + be(-1)))) + box("mdat"),
+            box(
+                "moof",
+                box(
+                    "traf",
+                    box("tfhd", be(1) + be(1) + be(0x7FFF_FFFF_FFFF_FFFF, 8))
+                        + box("trun", be(1) + be(1) + be(0x7FFF_FFFF)))) + box("mdat"),
             box("moof", box("traf", box("tfhd", be(0) + be(1)) + box("tfdt", be(1 << 24) + be(-1, 8)))) + box("mdat"),
-            box("moof", box("traf", box("tfhd", be(0) + be(1))
-                + box("trun", be(0xF00) + be(0x1000_0000)))) + box("mdat"),
+            box(
+                "moof",
+                box(
+                    "traf",
+                    box("tfhd", be(0) + be(1))
+                        + box("trun", be(0xF00) + be(0x1000_0000)))) + box("mdat"),
         ]
         for (number, extra) in bad.enumerated() {
             let found = try index(good + extra + fragment(at: 1800, samples: 1))
@@ -205,8 +222,9 @@ import Testing
         track.samples = [sample(48_000 - 312), sample(48_000 - 312 + 960)]
         #expect(MP4TrackPlan(track, movieScale: 48_000).edits == [MP4Edit(duration: 1608, mediaTime: 312)])
         track.samples = [sample(96_000), sample(96_960)]
-        #expect(MP4TrackPlan(track, movieScale: 90_000).edits
-            == [MP4Edit(duration: 90_000, mediaTime: -1), MP4Edit(duration: 3600, mediaTime: 0)])
+        #expect(
+            MP4TrackPlan(track, movieScale: 90_000).edits
+                == [MP4Edit(duration: 90_000, mediaTime: -1), MP4Edit(duration: 3600, mediaTime: 0)])
         track.samples = [sample(48_000 - 1920, 1920), sample(48_000 - 960, 3840), sample(48_000, 960)]
         #expect(MP4TrackPlan(track, movieScale: 48_000).edits == [MP4Edit(duration: 3840, mediaTime: 1920)])
     }

@@ -164,8 +164,10 @@ import Testing
         let folder = try Shell.scratch("turn")
         // White in the upper left corner.
         try Shell.ffmpeg(
-            ["-f", "lavfi", "-i", "color=black:s=160x120:d=1,drawbox=x=0:y=0:w=80:h=60:c=white:t=fill", "-c:v",
-                "libx264", "-pix_fmt", "yuv420p", "\(folder)/in.mp4"])
+            [
+                "-f", "lavfi", "-i", "color=black:s=160x120:d=1,drawbox=x=0:y=0:w=80:h=60:c=white:t=fill", "-c:v",
+                "libx264", "-pix_fmt", "yuv420p", "\(folder)/in.mp4",
+            ])
         let demuxer = try Demuxer(url: "\(folder)/in.mp4")
         guard case .video(var video)? = demuxer.tracks[0].format else { return #expect(Bool(false), "no video") }
         video.rotation = 90
@@ -177,8 +179,11 @@ import Testing
         #expect(again.rotation == 90)
         // Turned clockwise, the white corner is on the upper right; ffmpeg turns when it decodes.
         try Shell.ffmpeg(
-            ["-i", "\(folder)/out.mp4", "-vf", "scale=2:2:flags=area,format=gray", "-frames:v", "1", "-f", "rawvideo",
-                "\(folder)/gray"])
+            [
+                "-i", "\(folder)/out.mp4", "-vf", "scale=2:2:flags=area,format=gray", "-frames:v", "1", "-f",
+                "rawvideo",
+                "\(folder)/gray",
+            ])
         let gray = try TestMedia.bytes("\(folder)/gray")
         #expect(gray.map { $0 > 128 } == [false, true, false, false])
     }
@@ -199,8 +204,11 @@ import Testing
     @Test func parameterSetsTravelInBandAfterAChange() throws {
         let folder = try Shell.scratch("change")
         try Shell.ffmpeg(
-            ["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-t", "2", "-c:v", "libx264", "-bf", "0", "-g", "10",
-                "-pix_fmt", "yuv420p", "\(folder)/second.mp4"])
+            [
+                "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25", "-t", "2", "-c:v", "libx264", "-bf", "0", "-g",
+                "10",
+                "-pix_fmt", "yuv420p", "\(folder)/second.mp4",
+            ])
         let first = try Source("b.mp4")
         let second = try Demuxer(url: "\(folder)/second.mp4")
         let format = try #require(second.tracks[0].format)
@@ -223,8 +231,10 @@ import Testing
             try Shell.ffmpeg(["-xerror", "-ss", "5", "-i", path, "-f", "null", "-"])
         }
         let muxer = try Muxer(url: "\(folder)/x.mkv", container: .mkv, tracks: [format])
-        #expect(throws: FileError.unsupported(
-            path: "\(folder)/x.mkv", what: "a change from h264 to vp8 while recording")) {
+        #expect(
+            throws: FileError.unsupported(
+                path: "\(folder)/x.mkv", what: "a change from h264 to vp8 while recording")
+        ) {
             try muxer.updateFormat(track: 0, format: .video(VideoFormat(codec: .vp8, width: 320, height: 240)))
         }
     }

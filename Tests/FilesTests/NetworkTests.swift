@@ -41,7 +41,8 @@ private final class Listener {
         var rest = data.range(of: Data("\r\n\r\n".utf8)).map { data[$0.upperBound...] } ?? Data()
         var body: [UInt8] = []
         while let line = rest.range(of: newline),
-            let count = Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16), count > 0 {
+            let count = Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16), count > 0
+        {
             body += rest[line.upperBound...].prefix(count)
             rest = rest[line.upperBound...].dropFirst(count + 2)
         }

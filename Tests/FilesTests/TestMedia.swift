@@ -59,8 +59,10 @@ enum TestMedia {
     static func probe(_ path: String) throws -> [Probed] {
         let text = try Shell.check(
             "ffprobe",
-            ["-v", "error", "-show_entries", "packet=stream_index,pts_time,dts_time,duration_time,size,flags", "-of",
-                "compact=p=0:nk=0", path])
+            [
+                "-v", "error", "-show_entries", "packet=stream_index,pts_time,dts_time,duration_time,size,flags", "-of",
+                "compact=p=0:nk=0", path,
+            ])
         return text.split(separator: "\n").map { line in
             var fields: [Substring: String] = [:]
             for field in line.split(separator: "|") {
@@ -76,17 +78,20 @@ enum TestMedia {
 
     /// Duration in seconds as ffprobe reads it from the container; nil if it has none.
     static func duration(_ path: String) throws -> Double? {
-        Double(try Shell.check(
-            "ffprobe", ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path]
-        ).trimmingCharacters(in: .whitespacesAndNewlines))
+        Double(
+            try Shell.check(
+                "ffprobe", ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path]
+            ).trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
     /// The time at which the last decoded frame of each kind ends, decoding everything; throws if decoding complains.
     static func decodedEnd(_ path: String, _ stream: String) throws -> (end: Double, frames: Int) {
         let text = try Shell.check(
             "ffprobe",
-            ["-v", "error", "-select_streams", stream, "-show_entries",
-                "frame=best_effort_timestamp_time,pkt_duration_time", "-of", "csv=p=0", path])
+            [
+                "-v", "error", "-select_streams", stream, "-show_entries",
+                "frame=best_effort_timestamp_time,pkt_duration_time", "-of", "csv=p=0", path,
+            ])
         let lines = text.split(separator: "\n")
         let ends = lines.map { line in line.split(separator: ",").prefix(2).compactMap { Double($0) }.reduce(0, +) }
         return (ends.max() ?? 0, lines.count)

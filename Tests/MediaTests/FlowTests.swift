@@ -38,7 +38,9 @@ import Testing
             return context.now
         }
         rig.run(10)
-        let pads = [("source", true), ("through", false), ("through", true), ("a", false), ("b", true), ("sink", false)]
+        let pads = [
+            ("source", true), ("through", false), ("through", true), ("a", false), ("b", true), ("sink", false),
+        ]
         for (element, out) in pads {
             let changes = flows(rig, element, out: out)
             #expect(changes.map(\.isFlowing) == [true, false], "\(element) \(out)")

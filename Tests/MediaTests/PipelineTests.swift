@@ -17,8 +17,11 @@ import Testing
         var isGone: Bool { references.withLock { $0.pipeline == nil } }
         var living: [Int] {
             references.withLock { held in
-                [held.codecs.videoDecoders, held.codecs.videoEncoders, held.codecs.audioDecoders, held.codecs.audioEncoders]
-                    .map(\.figures.living)
+                [
+                    held.codecs.videoDecoders, held.codecs.videoEncoders, held.codecs.audioDecoders,
+                    held.codecs.audioEncoders,
+                ]
+                .map(\.figures.living)
             }
         }
     }
@@ -43,9 +46,13 @@ import Testing
                     let port = HubPort(context, name: "port-\(name)", hub: hub)
                     try source.connect(to: port)
                     try source.connect(
-                        to: TestSink(context, name: "sink-\(name)", audio: .audio(AudioSpecification()), video: .video(specification)))
+                        to: TestSink(
+                            context, name: "sink-\(name)", audio: .audio(AudioSpecification()),
+                            video: .video(specification)))
                     try port.connect(
-                        to: TestSink(context, name: "out-\(name)", audio: .audio(AudioSpecification()), video: .video(specification)))
+                        to: TestSink(
+                            context, name: "out-\(name)", audio: .audio(AudioSpecification()),
+                            video: .video(specification)))
                     source.every(.milliseconds(20), until: .infinity) { source in
                         source.sendPictures(1, key: source.counter == 0)
                         source.send(SyntheticFrame.sound(level: 1, pts: source.context.now), .audio)

@@ -113,7 +113,8 @@ import Testing
         rig.run(0.2)
         try rig.on { context in
             #expect(context.sink("second").encoded.map(\.isKey) == [true, false, false, false])
-            #expect(context.sink("first").encoded.map(\.isKey) == [true, false, false, false, true, false, false, false])
+            #expect(
+                context.sink("first").encoded.map(\.isKey) == [true, false, false, false, true, false, false, false])
             #expect(context.source().keyFrameRequests.isEmpty)
         }
     }

@@ -34,7 +34,8 @@ import Testing
             let holder = Holder(context, name: "holder", className: "Holder")
             let stage = Stage<Int, Int>(
                 context, record: context.makeStageRecord(element: holder, kind: .mix),
-                executor: context.host.workers(.decode), capacity: 4, policy: policy, batch: batch, counts: { _ in true }
+                executor: context.host.workers(.decode), capacity: 4, policy: policy, batch: batch,
+                counts: { _ in true }
             ) {
                 if fails { throw Refused() }
                 return Doubler(living)

@@ -39,7 +39,9 @@ import Testing
             defer { fclose(file) }
             var line = [CChar](repeating: 0, count: 64)
             guard fgets(&line, 64, file) != nil else { continue }
-            if String(decoding: line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) == name {
+            if String(decoding: line.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+                == name
+            {
                 count += 1
             }
         }

@@ -138,7 +138,9 @@ enum CoreClasses {
         sources: [.audio, .video, .data], sinks: [.audio, .video, .data],
         constructor: [
             .init("hub", .object("Hub"), module: .core, "The hub it belongs to."),
-            .init("label", .text, optional: true, module: .tessera, "A name for people, such as the participant's; pictures of the graph show it."),
+            .init(
+                "label", .text, optional: true, module: .tessera,
+                "A name for people, such as the participant's; pictures of the graph show it."),
             .init(
                 "gain", .float(0...8), default: .float(1), module: .tessera,
                 "Factor on its sound in the mix; 1 leaves it as it is, 2 is 6 dB louder."),

@@ -11,7 +11,8 @@ enum ElementClasses {
             .init("uri", .string(.uri), "A path, or an address that begins with file:, http: or https:."),
             .init(
                 "useEncodedMedia", .boolean, default: .boolean(false),
-                "Kurento's hint; coded frames are handed on as they are wherever a sink takes them, with or without it."),
+                "Kurento's hint; coded frames are handed on as they are wherever a sink takes them, with or without it."
+            ),
             .init(
                 "networkCache", .int(0...Int(Int32.max)), default: .int(2000),
                 "Kurento's jitter buffer of RTSP sources, in milliseconds; files and http need none."),

@@ -42,7 +42,9 @@ package final class DocumentRun: Sendable {
                 onEvent(event)
                 if let context { finishIfDone(context) }
             }
-            if context.mode == .offline, let looping = plan.elements.first(where: { $0.arguments.boolean("loop") == true }) {
+            if context.mode == .offline,
+                let looping = plan.elements.first(where: { $0.arguments.boolean("loop") == true })
+            {
                 throw GraphError("\(looping.name): loop needs --realtime, because offline the run would never end")
             }
             var factory = ElementFactory(context)

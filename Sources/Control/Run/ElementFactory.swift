@@ -66,8 +66,10 @@ package struct ElementFactory {
         let arguments = plan.arguments
         let uri = arguments.string("uri") ?? ""
         let given = arguments.given.contains { $0.name == "mediaProfile" } ? arguments.string("mediaProfile") : nil
-        guard let name = given ?? RecorderProfile.name(uri: uri, kinds: linkedKinds) ?? arguments.string("mediaProfile"),
-            let chosen = RecorderProfile(name: name), let container = Container(rawValue: chosen.container.rawValue.lowercased())
+        guard
+            let name = given ?? RecorderProfile.name(uri: uri, kinds: linkedKinds) ?? arguments.string("mediaProfile"),
+            let chosen = RecorderProfile(name: name),
+            let container = Container(rawValue: chosen.container.rawValue.lowercased())
         else { throw GraphError("\(plan.name): no container is known for “\(uri)”; give a mediaProfile") }
         var profile = RecordingProfile(container: container)
         profile.kinds = Set((chosen.audio ? [.audio] : []) + (chosen.video ? [.video] : []))
@@ -129,10 +131,12 @@ package struct ElementFactory {
             try hub.setMaster(port("source"), zOrder: arguments.int("zOrder") ?? 0)
         case (let hub as AlphaBlending, "setPortProperties"):
             try hub.setPortProperties(
-                port("port"), relativeX: arguments.float("relativeX") ?? 0, relativeY: arguments.float("relativeY") ?? 0,
+                port("port"), relativeX: arguments.float("relativeX") ?? 0,
+                relativeY: arguments.float("relativeY") ?? 0,
                 zOrder: arguments.int("zOrder") ?? 0, relativeWidth: arguments.float("relativeWidth") ?? 1,
                 relativeHeight: arguments.float("relativeHeight") ?? 1)
-        default: throw GraphError("\(plan.object) (\(object.className)) has no method “\(plan.method)” to be called here")
+        default:
+            throw GraphError("\(plan.object) (\(object.className)) has no method “\(plan.method)” to be called here")
         }
     }
 

@@ -56,7 +56,8 @@ struct Interleaver {
         let behind = tracks.map(\.bound).min() ?? .zero
         guard tracks[track].watermark.isFinite, behind.isFinite else {
             // A track that has ended leads nobody; one of which nothing is known lets the others lead by their queue.
-            return tracks[track].watermark == .infinity ? .zero : tracks[track].watermark - (tracks[track].frames.first?.dts ?? .zero)
+            return tracks[track].watermark == .infinity
+                ? .zero : tracks[track].watermark - (tracks[track].frames.first?.dts ?? .zero)
         }
         return tracks[track].watermark - behind
     }

@@ -108,7 +108,8 @@ package final class PlayerEndpoint: Element {
         waiting.removeAll()
         hasReadAll = false
         // Offline what follows begins where what was sent ended.
-        let resumesAt = context.mode == .realTime
+        let resumesAt =
+            context.mode == .realTime
             ? context.now + PlayerEndpoint.leadTime : offset + (ends.values.max() ?? sentUntil)
         offset = resumesAt - target
         sentUntil = target

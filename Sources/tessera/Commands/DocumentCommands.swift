@@ -25,7 +25,8 @@ enum CheckCommand {
     static func main(_ arguments: [String]) throws -> ExitCode {
         let line = try CommandLineReader(arguments, flags: ["--help", "-h"], options: ["--set"])
         if line.has("--help") || line.has("-h") {
-            Terminal.out("""
+            Terminal.out(
+                """
                 usage: tessera check FILE… [--set NAME=VALUE]…
 
                 Says what is wrong with pipeline documents, with line, column and what was expected.
@@ -57,7 +58,8 @@ enum GraphCommand {
     static func main(_ arguments: [String]) throws -> ExitCode {
         let line = try CommandLineReader(arguments, flags: ["--help", "-h", "--dot"], options: ["--set"])
         if line.has("--help") || line.has("-h") {
-            Terminal.out("""
+            Terminal.out(
+                """
                 usage: tessera graph FILE [--dot] [--set NAME=VALUE]…
 
                 Draws a pipeline document as text, or with --dot for Graphviz:
@@ -84,7 +86,8 @@ enum InspectCommand {
     static func main(_ arguments: [String]) throws -> ExitCode {
         let line = try CommandLineReader(arguments, flags: ["--help", "-h", "--markdown"])
         if line.has("--help") || line.has("-h") {
-            Terminal.out("""
+            Terminal.out(
+                """
                 usage: tessera inspect [CLASS] [--markdown]
 
                 Lists the classes that documents can use and the codecs that were found; with CLASS its parameters,
@@ -123,7 +126,8 @@ enum RepairCommand {
     static func main(_ arguments: [String]) throws -> ExitCode {
         let line = try CommandLineReader(arguments, flags: ["--help", "-h"])
         if line.has("--help") || line.has("-h") {
-            Terminal.out("""
+            Terminal.out(
+                """
                 usage: tessera repair FILE…
 
                 Mends recordings (MP4, Matroska, WebM) that were cut off: gives them their duration and a seek index.

@@ -101,7 +101,8 @@ enum RunCommand {
             guard let text = line.last(option) else { return nil }
             guard let value = Int(text), allowed.contains(value) else {
                 throw UsageError(
-                    "\(option) is “\(text)”; it must be a whole number from \(allowed.lowerBound) to \(allowed.upperBound)")
+                    "\(option) is “\(text)”; it must be a whole number from \(allowed.lowerBound) to \(allowed.upperBound)"
+                )
             }
             return value
         }

@@ -61,17 +61,23 @@ final class RunPrinter: Sendable {
 extension PipelineEvent {
     /// One line of `--json` output.
     var json: JSON {
-        var members: [(String, JSON)] = [("type", "event"), ("element", .string(element)), ("class", .string(className))]
+        var members: [(String, JSON)] = [
+            ("type", "event"), ("element", .string(element)), ("class", .string(className)),
+        ]
         switch detail {
         case .error(let type, let description):
-            members += [("event", "Error"), ("errorType", .string(type.rawValue)), ("description", .string(description))]
+            members += [
+                ("event", "Error"), ("errorType", .string(type.rawValue)), ("description", .string(description)),
+            ]
         case .warning(let description): members += [("event", "Warning"), ("description", .string(description))]
         case .elementConnected(let sink, let kind):
             members += [("event", "ElementConnected"), ("sink", .string(sink)), ("mediaType", .media(kind))]
         case .elementDisconnected(let sink, let kind):
             members += [("event", "ElementDisconnected"), ("sink", .string(sink)), ("mediaType", .media(kind))]
         case .mediaFlowOutStateChanged(let kind, let isFlowing):
-            members += [("event", "MediaFlowOutStateChanged"), ("mediaType", .media(kind)), ("state", .flow(isFlowing))]
+            members += [
+                ("event", "MediaFlowOutStateChanged"), ("mediaType", .media(kind)), ("state", .flow(isFlowing)),
+            ]
         case .mediaFlowInStateChanged(let kind, let isFlowing):
             members += [("event", "MediaFlowInStateChanged"), ("mediaType", .media(kind)), ("state", .flow(isFlowing))]
         case .mediaTranscodingStateChanged(let kind, let isTranscoding):
