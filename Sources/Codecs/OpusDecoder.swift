@@ -8,9 +8,6 @@ package import Media
 /// One and two channels come out as they are. More (mapping family 1, RFC 7845 section 5.1.1.2) are decoded by the
 /// multistream decoder in libav's order of speakers and mixed down by `Resampler`.
 package final class OpusDecoder: AudioDecoder {
-    /// The longest packet is 120 ms (RFC 6716, section 2.1.4).
-    private static let packetSamplesMax = 5760
-
     private let decoder: OpaquePointer
     private let channels: Int
     private var timeline: AudioTimeline?
@@ -52,8 +49,12 @@ package final class OpusDecoder: AudioDecoder {
     package func decode(_ frame: EncodedFrame) throws(CodecError) -> [AudioFrame] {
         skip += frame.skipStart
         let samples = try frame.payload.withUnsafeBytes { bytes throws(CodecError) in
-            guard !bytes.isEmpty else { throw CodecError(opus: "opus_decode", OPUS_INVALID_PACKET) }
-            return try run(bytes, count: Self.packetSamplesMax, fec: false)
+            // Asked first, so that a block takes no more memory than its samples need. At most 120 ms (RFC 6716, 2.1.4).
+            let packet = bytes.bindMemory(to: UInt8.self).baseAddress
+            let rate = Int32(AudioFrame.sampleRate)
+            let count = packet.map { opus_packet_get_nb_samples($0, Int32(clamping: bytes.count), rate) } ?? 0
+            guard count > 0 else { throw CodecError(opus: "opus_decode", OPUS_INVALID_PACKET) }
+            return try run(bytes, count: Int(count), fec: false)
         }
         return try place(samples, at: frame.pts, dropEnd: frame.skipEnd)
     }
