@@ -28,6 +28,26 @@ import Testing
         return try rig.run(limit: 5) { Self.recorder($0).hasStopped }
     }
 
+    @Test func waitingForTheOtherTrackIsBounded() throws {
+        let rig = TestRig(codecs: LibraryCodecs())
+        let output = try Clips.output("waiting.webm")
+        let dropped = try rig.on { context in
+            let source = TestSource(context, name: "source")
+            let recorder = RecorderEndpoint(
+                context, name: "recorder", uri: output, profile: RecordingProfile(container: .webm))
+            try source.connect(to: recorder)
+            recorder.record()
+            source.source(.video)?.setForm(.encoded(.video(VideoFormat(codec: .vp8, width: 16, height: 16))))
+            for index in 0..<2000 {
+                let pts = MediaTime(Int64(index), per: Rational(30, 1))
+                source.send(EncodedFrame(payload: Payload([0]), pts: pts, isKey: index % 60 == 0))
+            }
+            return context.stageRecords.first { $0.kind == .mux }?.drops["waiting for the other track"] ?? 0
+        }
+        // Sound is connected and never comes: of 2000 pictures no more than 300 wait, from a key frame on.
+        #expect((1700..<2000).contains(dropped) && dropped % 60 == 0, "\(dropped)")
+    }
+
     @Test func passesThroughWithoutEncoding() throws {
         let (input, output) = (try Clips.path("a.webm"), try Clips.output("copy.webm"))
         let rig = try rig(input, output, RecordingProfile(container: .webm))

@@ -86,6 +86,8 @@ package final class RecorderEndpoint: Element {
     private static let holdMax = MediaTime.milliseconds(500)
     /// Offline: a track may wait this far ahead of the other, and this many bytes.
     private static let leadMax = MediaTime.milliseconds(1000)
+    /// Frames of one track that wait for the other's first: some ten seconds of pictures.
+    private static let framesHeldMax = 300
     private static let waitingBytesMax = 32 << 20
     private static let framesInFlightMax = 256
 
@@ -212,6 +214,7 @@ package final class RecorderEndpoint: Element {
             } else {
                 track.held.append(frame)
                 openIfReady()
+                if !isOpen, context.mode == .realTime { giveUpOldest(track) }
             }
         case .watermark(let time):
             if let index = track.index, let base { interleaver.advance(index, to: time - base) }
@@ -236,6 +239,17 @@ package final class RecorderEndpoint: Element {
             track.nextFormat = nil
         }
         interleaver.put(index, frame)
+    }
+
+    /// Real time: what waits for another track's first frame is bounded. The oldest go, up to a key frame.
+    private func giveUpOldest(_ track: RecordedTrack) {
+        guard track.held.count > RecorderEndpoint.framesHeldMax else { return }
+        let kept = track.held.indices.dropFirst().first { track.held[$0].isKey } ?? track.held.endIndex
+        stage?.record.drop("waiting for the other track", kept)
+        track.held.removeFirst(kept)
+        guard track.held.isEmpty else { return }
+        track.needsKeyFrame = true
+        inputs[track.kind]?.requestKeyFrame()
     }
 
     private func openIfReady() {
