@@ -8,6 +8,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .enableUpcomingFeature("InferIsolatedConformances"),
+    // Spans that are returned or kept say whose memory they look at.
+    .enableExperimentalFeature("Lifetimes"),
     .treatAllWarnings(as: .error),
 ]
 
@@ -30,26 +32,39 @@ let package = Package(
         .systemLibrary(name: "CVpx", path: "Sources/C/CVpx", pkgConfig: "vpx"),
         .systemLibrary(name: "CYUV", path: "Sources/C/CYUV"),
         .target(name: "CScale", path: "Sources/C/CScale"),
+        .systemLibrary(name: "COpenSSL", path: "Sources/C/COpenSSL", pkgConfig: "openssl"),
+        .systemLibrary(name: "CSRTP", path: "Sources/C/CSRTP", pkgConfig: "libsrtp2"),
+        .systemLibrary(name: "CSCTP", path: "Sources/C/CSCTP"),
+        .systemLibrary(name: "CWebSockets", path: "Sources/C/CWebSockets", pkgConfig: "libwebsockets"),
         // 1
         room("Core", []),
         // 2
+        room("RTP", ["Core"]),
+        room("ICE", ["Core"]),
+        room("SDP", ["Core"]),
+        room("Transport", ["Core", "COpenSSL", "CSRTP", "CSCTP"]),
         room("Media", ["Core"]),
         // 3
         room("Codecs", ["Core", "Media", "CFFmpeg", "COpus", "CVpx", "CYUV"]),
         room("Mixing", ["Core", "Media", "CYUV", "CScale"]),
         room("Files", ["Core", "Media", "CFFmpeg"]),
         // 4
-        room("Elements", ["Core", "Media", "Codecs", "Mixing", "Files"]),
+        room("Elements", ["Core", "Media", "Codecs", "Mixing", "Files", "RTP", "ICE", "SDP", "Transport"]),
         // 5
         room("Control", ["Core", "Media", "Mixing", "Files", "Elements"]),
-        room("Reactor", ["Core", "CLinux"]),
+        room("Reactor", ["Core", "CLinux", "CWebSockets"]),
         // 6
         .executableTarget(
             name: "tessera",
             dependencies: ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control", "Reactor", "CLinux"],
             exclude: ["README.md"], swiftSettings: settings),
         // T
-        room("TestKit", ["Core", "Media", "Codecs", "Mixing", "Files", "Elements", "Control"]),
+        room(
+            "TestKit",
+            [
+                "Core", "RTP", "ICE", "SDP", "Transport", "Media", "Codecs", "Mixing", "Files", "Elements",
+                "Control",
+            ]),
         .executableTarget(
             name: "bench-mixing", dependencies: ["Core", "Media", "Mixing"], path: "Benchmarks/Mixing",
             swiftSettings: settings),
@@ -57,6 +72,7 @@ let package = Package(
             name: "bench-floor", dependencies: ["CFFmpeg", "COpus", "CVpx", "CYUV"], path: "Benchmarks/Floor",
             swiftSettings: settings),
         tests("CoreTests", ["Core", "TestKit"]),
+        tests("RTPTests", ["Core", "RTP", "TestKit"]),
         tests("MediaTests", ["Core", "Media", "Elements", "TestKit"]),
         tests("CodecsTests", ["Core", "Media", "Codecs", "CFFmpeg", "TestKit"]),
         tests("MixingTests", ["Core", "Media", "Mixing", "TestKit", "CScale"], exclude: ["Goldens"]),

@@ -1,0 +1,3 @@
+// The macros that Swift does not see, one named function each.
+#pragma once
+#include <openssl/ssl.h>
