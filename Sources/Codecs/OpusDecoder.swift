@@ -8,7 +8,7 @@ package import Media
 /// One and two channels come out as they are. More (mapping family 1, RFC 7845 section 5.1.1.2) are decoded by the
 /// multistream decoder in libav's order of speakers and mixed down by `Resampler`.
 package final class OpusDecoder: AudioDecoder {
-    private let decoder: OpaquePointer
+    private let decoder: LibopusDecoder
     private let channels: Int
     private var timeline: AudioTimeline?
     /// Samples still to be dropped at the beginning; a pre-skip may be longer than a packet.
@@ -24,14 +24,8 @@ package final class OpusDecoder: AudioDecoder {
     /// `format.configuration` is an OpusHead, or empty for one or two channels.
     package init(_ format: AudioFormat) throws(CodecError) {
         let head = try OpusHead(format)
-        var result: Int32 = 0
-        let made = opus_multistream_decoder_create(
-            Int32(AudioFrame.sampleRate), Int32(head.channels), Int32(head.streams), Int32(head.coupled),
-            head.mapping, &result)
-        guard let decoder = made else { throw CodecError(opus: "opus_multistream_decoder_create", result) }
-        self.decoder = decoder
+        decoder = try LibopusDecoder(head)
         channels = head.channels
-        copus_set_gain(decoder, Int32(head.gain))
         if head.channels > 2 {
             guard let frame = av_frame_alloc() else { fatalError("out of memory: an AVFrame") }
             downmix = Downmix(frame: frame)
@@ -41,7 +35,7 @@ package final class OpusDecoder: AudioDecoder {
     }
 
     deinit {
-        opus_multistream_decoder_destroy(decoder)
+        decoder.destroy()
         var frame = downmix?.frame
         av_frame_free(&frame)
     }
@@ -60,7 +54,7 @@ package final class OpusDecoder: AudioDecoder {
     }
 
     package func flush() throws(CodecError) -> [AudioFrame] {
-        copus_reset_decoder(decoder)
+        decoder.reset()
         timeline = nil
         skip = 0
         return try downmix?.resampler.drain() ?? []
@@ -84,11 +78,10 @@ package final class OpusDecoder: AudioDecoder {
         let packet = bytes.bindMemory(to: UInt8.self).baseAddress
         let samples = [Float](unsafeUninitializedCapacity: count * channels) { buffer, filled in
             guard let target = buffer.baseAddress else { return }
-            result = opus_multistream_decode_float(
-                decoder, packet, Int32(clamping: bytes.count), target, Int32(count), fec ? 1 : 0)
+            result = decoder.decode(packet, Int32(clamping: bytes.count), target, Int32(count), fec ? 1 : 0)
             filled = Int(max(0, result)) * channels
         }
-        if result < 0 { throw CodecError(opus: "opus_multistream_decode_float", result) }
+        if result < 0 { throw CodecError(opus: "opus_decode_float", result) }
         return samples
     }
 
@@ -128,6 +121,56 @@ package final class OpusDecoder: AudioDecoder {
     }
 }
 
+/// libopus's two decoders. The multistream one copies each channel by itself, which costs as much as decoding: so one
+/// and two channels go through the plain one. The samples are the same.
+private enum LibopusDecoder {
+    case plain(OpaquePointer)
+    case multistream(OpaquePointer)
+
+    init(_ head: OpusHead) throws(CodecError) {
+        var result: Int32 = 0
+        let rate = Int32(AudioFrame.sampleRate)
+        if head.isPlain {
+            guard let made = opus_decoder_create(rate, Int32(head.channels), &result) else {
+                throw CodecError(opus: "opus_decoder_create", result)
+            }
+            copus_set_gain(made, Int32(head.gain))
+            self = .plain(made)
+        } else {
+            let made = opus_multistream_decoder_create(
+                rate, Int32(head.channels), Int32(head.streams), Int32(head.coupled), head.mapping, &result)
+            guard let made else { throw CodecError(opus: "opus_multistream_decoder_create", result) }
+            copus_set_multistream_gain(made, Int32(head.gain))
+            self = .multistream(made)
+        }
+    }
+
+    func decode(
+        _ packet: UnsafePointer<UInt8>?, _ byteCount: Int32, _ target: UnsafeMutablePointer<Float>, _ count: Int32,
+        _ fec: Int32
+    ) -> Int32 {
+        switch self {
+        case .plain(let decoder): opus_decode_float(decoder, packet, byteCount, target, count, fec)
+        case .multistream(let decoder):
+            opus_multistream_decode_float(decoder, packet, byteCount, target, count, fec)
+        }
+    }
+
+    func reset() {
+        switch self {
+        case .plain(let decoder): copus_reset_decoder(decoder)
+        case .multistream(let decoder): copus_reset_multistream_decoder(decoder)
+        }
+    }
+
+    func destroy() {
+        switch self {
+        case .plain(let decoder): opus_decoder_destroy(decoder)
+        case .multistream(let decoder): opus_multistream_decoder_destroy(decoder)
+        }
+    }
+}
+
 /// The identification header of RFC 7845 section 5.1.
 struct OpusHead {
     let channels: Int
@@ -138,6 +181,8 @@ struct OpusHead {
     let coupled: Int
     /// For each output channel, in libav's order of speakers, the decoded channel it comes from.
     let mapping: [UInt8]
+    /// One or two channels in one stream, in order: what a plain decoder makes.
+    var isPlain: Bool { streams == 1 && coupled == channels - 1 && mapping == Array(0..<UInt8(channels)) }
 
     /// Where each speaker of libav's default layouts stands in Vorbis order (RFC 7845, 5.1.1.2), for 1…8 channels.
     private static let vorbisOrder: [[Int]] = [

@@ -9,7 +9,8 @@ final class PictureInput: HubInput {
     private(set) var current: VideoFrame?
 
     init(port: HubPort, mode: PipelineMode) {
-        queue = PictureQueue(overflow: mode == .offline ? .wait : .dropOldest)
+        // Offline nothing jitters: the picture that is shown next, and the one it is compared with.
+        queue = mode == .offline ? PictureQueue(capacity: 2, overflow: .wait) : PictureQueue()
         super.init(port: port, kind: .video)
     }
 

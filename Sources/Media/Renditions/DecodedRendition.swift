@@ -10,8 +10,8 @@ final class DecodedRendition: Rendition, MediaSink {
     private var pendingFrames = 0
     /// Real time: the decoder fell behind and goes on at the next key frame.
     private var dropsUntilKeyFrame = false
-    /// Decoded pictures are large: as many as keep a worker busy between two turns of the loop.
-    private static let picturesInFlightMax = 2
+    /// Offline. Decoded pictures are large, and decoders wait for their hub in any case: one each.
+    private static let picturesInFlightMax = 1
     private static let blocksInFlightMax = 8
     /// Coded frames that may wait before the source is asked to.
     private static let framesPendingMax = 32

@@ -11,6 +11,9 @@ final class EncodedRendition: Rendition, MediaSink {
     private var keyFrame = KeyFrame.underWay
     private enum KeyFrame { case none, due, underWay }
     private static let picturesInFlightMax = 3
+    /// The encoder is the longest chain of an offline run: what waits for it lets the others work ahead of a picture
+    /// that is hard to code. (2 leave two workers idle for 18 % of the time, 4 for 5 %, 6 for 3 %.)
+    private static let picturesInFlightOfflineMax = 6
     private static let blocksInFlightMax = 50
 
     init(source: MediaSource, key: RenditionKey) {
@@ -39,8 +42,9 @@ final class EncodedRendition: Rendition, MediaSink {
         }
         self.record = record
         let isAudio = source.kind == .audio
-        // Offline the encoder goes before all others, so one picture waiting for it is enough.
-        let pictures = context.mode == .offline ? 2 : EncodedRendition.picturesInFlightMax
+        let pictures =
+            context.mode == .offline
+            ? EncodedRendition.picturesInFlightOfflineMax : EncodedRendition.picturesInFlightMax
         let capacity = isAudio ? EncodedRendition.blocksInFlightMax : pictures
         let stage = Stage<EncodeInput, MediaItem>(
             context, record: record,
