@@ -155,9 +155,9 @@ class Cost:
     memory: float
 
 
-def run(command: list[str]) -> Cost:
+def run(command: list[str], output=subprocess.DEVNULL) -> Cost:
     began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     complaints = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -200,10 +200,10 @@ def make_ideal(clips, picture: pathlib.Path, sound: pathlib.Path) -> None:
         "-map", "[a]", "-f", "f32le", "-ac", "2", "-ar", "48000", str(sound)], check=True)
 
 
-def floor(program, clips, picture, sound, copies: int = 1) -> dict:
+def floor(program, clips, picture, sound, copies: int = 1, grid: Grid | None = None) -> dict:
     """What the bare libraries take; with several copies at once, the mean of them: cores that share caches and memory
     are slower when all are busy, as they are in every other row."""
-    grid = Grid(len(clips))
+    grid = grid or Grid(len(clips))
     command = [str(program), str(picture), str(WIDTH), str(HEIGHT), str(RATE), str(VIDEO_BITRATE), str(sound),
                *map(str, grid.tile), *map(str, clips)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(copies)]
@@ -293,38 +293,42 @@ def compare(options, programs, clips, folder) -> str:
 
 
 def scale(options, programs, clips, folder) -> str:
-    """What one more input costs, from grids of 4 to 49."""
+    """What one more input costs, from grids of 4 to 49: all that a run takes but its picture encoder, whose cost
+    depends on what is in the picture, not on whose it is."""
     counts = [4, 9, 16, 25, 49]
     chosen = {count: [clips[i % len(clips)] for i in range(count)] for count in counts}
     costs: dict[int, list[Cost]] = {count: [] for count in counts}
+    encoding: dict[int, list[float]] = {count: [] for count in counts}
+    bare: dict[int, list[float]] = {count: [] for count in counts}
     for number in range(max(3, options.rounds - 2)):
         print(f"grids of {counts}, round {number + 1}", file=sys.stderr, flush=True)
         for count in counts:
-            costs[count].append(run(with_tessera(programs["tessera"], chosen[count], folder / f"grid{count}.webm")))
-    middle = {count: median(values) for count, values in costs.items()}
-    rows = [["inputs", "CPU s", "wall s", "peak MiB", "CPU s per extra input", "its decode + scaling", "ratio"]]
+            summary = folder / f"grid{count}.json"
+            command = with_tessera(programs["tessera"], chosen[count], folder / f"grid{count}.webm")
+            with open(summary, "w") as lines:
+                costs[count].append(run([part for part in command if part != "--quiet"] + ["--json"], lines))
+            stages = [stage for element in json.loads(summary.read_text().splitlines()[-1])["elements"]
+                      for stage in element["stages"]]
+            encoding[count].append(sum(
+                stage["cpuSeconds"] for stage in stages if stage["kind"] == "encode" and stage["codec"] == "vp8"))
+            # The bare decodes and scalings of the nine clips, to this grid's tile, with all cores busy as in the run.
+            parts = floor(programs["bench-floor"], clips, "/dev/null", "/dev/null", os.cpu_count(), Grid(count))
+            bare[count].append((parts["decodeVideo"] + parts["decodeAudio"] + parts["scaleVideo"]) / len(clips))
+    rows = [["inputs", "CPU s", "wall s", "peak MiB", "encoder CPU s", "CPU s per extra input", "its decode + scaling",
+             "ratio"]]
     previous = None
     for count in counts:
-        cost, extra = middle[count], ["", "", ""]
+        cost, own, encoder = median(costs[count]), statistics.median(bare[count]), statistics.median(encoding[count])
+        rest, extra = cost.cpu - encoder, ["", "", ""]
         if previous:
-            # Bare figures of the nine clips, scaled to this grid's tile.
-            bare = floor(programs["bench-floor"], chosen[count][:9], folder / "ideal.yuv", folder / "mix.f32") \
-                if count == 9 else bare_inputs(programs, chosen[count][:9], Grid(count), folder)
-            own = (bare["decodeVideo"] + bare["decodeAudio"] + bare["scaleVideo"]) / 9
-            each = (cost.cpu - middle[previous].cpu) / (count - previous)
+            each = (rest - previous[1]) / (count - previous[0])
             extra = [f"{each:.3f}", f"{own:.3f}", f"{each / own:.2f}"]
-        rows.append([str(count), f"{cost.cpu:.2f}", f"{cost.wall:.2f}", f"{cost.memory:.0f}", *extra])
-        previous = count
+        rows.append(
+            [str(count), f"{cost.cpu:.2f}", f"{cost.wall:.2f}", f"{cost.memory:.0f}", f"{encoder:.2f}", *extra])
+        previous = (count, rest)
     return "\n".join(["### One more input", "", table(rows), "",
-                      "To hold: ratio ≤ 1.10. The encoder's own cost changes with the number of tiles too."])
-
-
-def bare_inputs(programs, clips, grid: Grid, folder) -> dict:
-    """Like `floor`, for the inputs alone, scaled to the tile of a grid."""
-    text = subprocess.run(
-        [str(programs["bench-floor"]), "/dev/null", str(WIDTH), str(HEIGHT), str(RATE), str(VIDEO_BITRATE), "/dev/null",
-         *map(str, grid.tile), *map(str, clips)], check=True, capture_output=True, text=True).stdout
-    return json.loads(text)
+                      "To hold: ratio ≤ 1.10. What an extra input costs is without the picture encoder, which has more "
+                      "to do where there is more detail; the bare figures are taken with all cores busy."])
 
 
 def machine() -> str:
