@@ -45,11 +45,16 @@ package enum CodecCatalogue {
         if let found = avcodec_find_encoder_by_name("libx264") {
             add(.encoder, .video, VideoCodec.h264.rawValue, libavcodec(found), libav)
         }
+        if let found = AV1Encoder.codec { add(.encoder, .video, VideoCodec.av1.rawValue, libavcodec(found), libav) }
         add(.encoder, .audio, AudioCodec.opus.rawValue, "libopus", opus)
         for codec in [AudioCodec.aac, .pcm] {
             if let found = LibavAudioEncoder.codec(codec) {
                 add(.encoder, .audio, codec.rawValue, libavcodec(found), libav)
             }
+        }
+        for codec in [AudioCodec.pcmu, .pcma] { add(.encoder, .audio, codec.rawValue, "built in", "G.711") }
+        if let found = avcodec_find_encoder_by_name("g722") {
+            add(.encoder, .audio, AudioCodec.g722.rawValue, libavcodec(found), libav)
         }
         return entries
     }

@@ -1,11 +1,9 @@
+import Core
 import Media
 
 /// The linear map from 8-bit YUV of one matrix and range to limited-range BT.601 (ITU-T H.273, equations for
 /// MatrixCoefficients). Exact to the rounding of one step, without a detour through RGB that would clip.
 struct ColourMatrix: Equatable {
-    /// The luma weights that define a matrix.
-    enum Space: Equatable { case bt601, bt709, smpte240, bt2020 }
-
     private static let one = 65_536.0
 
     /// Fixed point with 16 bits: what Y, U − 128 and V − 128 contribute to each output.
@@ -20,7 +18,7 @@ struct ColourMatrix: Equatable {
 
     let isIdentity: Bool
 
-    init(from space: Space, isFull: Bool) {
+    init(from space: VideoColour.Matrix, isFull: Bool) {
         isIdentity = space == .bt601 && !isFull
         let (red, blue) =
             switch space {

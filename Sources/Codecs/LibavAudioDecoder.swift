@@ -2,7 +2,7 @@ import CFFmpeg
 package import Core
 package import Media
 
-/// Decodes AAC, Vorbis, PCM in every layout of libavcodec, G.711, MP3 and FLAC to 48 kHz float.
+/// Decodes AAC, Vorbis, PCM in every layout of libavcodec, G.711, G.722, MP3 and FLAC to 48 kHz float.
 ///
 /// Owned by one stage. `skipStart` and `skipEnd` of a frame go to libavcodec, which drops those samples, also where
 /// they reach over several frames; the contract on times is kept by `Resampler`.
@@ -43,6 +43,7 @@ package final class LibavAudioDecoder: AudioDecoder {
                 ? avcodec_find_decoder_by_name(sampleLayout ?? "pcm_s16le") : nil
         case .pcmu: avcodec_find_decoder_by_name("pcm_mulaw")
         case .pcma: avcodec_find_decoder_by_name("pcm_alaw")
+        case .g722: avcodec_find_decoder_by_name("g722")
         case .mp3: avcodec_find_decoder_by_name("mp3float")
         case .flac: avcodec_find_decoder_by_name("flac")
         }

@@ -30,7 +30,7 @@ package final class LibavVideoDecoder: VideoDecoder {
         self.pool = pool
         self.limits = limits
         libav = LibavContext(codec)
-        converter = PictureConverter(rotation: format.rotation, pool: pool)
+        converter = PictureConverter(rotation: format.rotation, colour: format.colour, pool: pool)
         let context = libav.pointer
         // dav1d alone keeps its own picture memory; it honours this number instead of the callbacks.
         if format.codec == .av1 { context.pointee.max_pixels = Int64(limits.pixelsMax) }

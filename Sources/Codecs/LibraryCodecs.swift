@@ -24,7 +24,8 @@ package struct LibraryCodecs: CodecFactory {
         switch specification.codec {
         case .vp8, .vp9: try VPXEncoder(specification)
         case .h264: try X264Encoder(specification)
-        case .h265, .av1:
+        case .av1: try AV1Encoder(specification)
+        case .h265:
             throw CodecError(
                 call: "videoEncoder", code: -1, text: "there is no encoder for \(specification.codec.rawValue)")
         }
@@ -36,7 +37,17 @@ package struct LibraryCodecs: CodecFactory {
                 call: "audioEncoder", code: -1,
                 text: "an encoder takes 1 or 2 channels, not \(specification.channels)")
         }
-        return specification.codec == .opus ? try OpusEncoder(specification) : try LibavAudioEncoder(specification)
+        switch specification.codec {
+        case .opus: return try OpusEncoder(specification)
+        case .pcmu, .pcma, .g722: return try TelephonyEncoder(specification)
+        default: return try LibavAudioEncoder(specification)
+        }
+    }
+
+    package func soundReceiver(
+        _ formats: [UInt8: SoundPayloadFormat], options: SoundReceiverOptions
+    ) -> any SoundReceiver {
+        AudioReceiver(formats, options: options)
     }
 
     /// Box filter where the picture shrinks (every source pixel counts, so nothing flickers), bilinear where it grows.

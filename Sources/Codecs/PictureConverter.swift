@@ -9,6 +9,8 @@ import Media
 /// YUV by `ColourMatrix` (libswscale would go through RGB and clip). RGB goes through libswscale alone.
 final class PictureConverter {
     private let rotation: Int
+    /// Goes before what the pictures say themselves.
+    private let colour: VideoColour?
     private let pool: FramePool
     private var scaler: OpaquePointer?
     private var scalerKey: ScalerKey?
@@ -19,7 +21,8 @@ final class PictureConverter {
         let format: Int32
     }
 
-    init(rotation: Int, pool: FramePool) {
+    init(rotation: Int, colour: VideoColour? = nil, pool: FramePool) {
+        self.colour = colour
         self.rotation = ((rotation % 360) + 360) % 360
         self.pool = pool
     }
@@ -73,10 +76,11 @@ final class PictureConverter {
     }
 
     private func matrix(_ picture: UnsafePointer<AVFrame>) -> ColourMatrix {
+        if let colour { return ColourMatrix(from: colour.matrix, isFull: colour.isFullRange) }
         let format = picture.pointee.format
         let jpeg = [AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_YUVJ440P]
         let isFull = picture.pointee.color_range == AVCOL_RANGE_JPEG || jpeg.contains { $0.rawValue == format }
-        let primaries: ColourMatrix.Space =
+        let primaries: VideoColour.Matrix =
             switch picture.pointee.colorspace {
             case AVCOL_SPC_BT709: .bt709
             case AVCOL_SPC_SMPTE240M: .smpte240

@@ -39,6 +39,7 @@ package final class X264Encoder: VideoEncoder {
         Self.setBitrate(libav.pointer, specification.bitrate)
         try libav.set("preset", "superfast")
         try libav.set("tune", "zerolatency")
+        if specification.isBaseline { try libav.set("profile", "baseline") }
         try libav.set("forced-idr", "1")
         // Key frames are timed here, by presentation time, so x264 neither counts frames nor guesses at scene cuts.
         try libav.set("x264-params", "keyint=infinite:scenecut=0")

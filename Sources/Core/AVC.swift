@@ -58,15 +58,7 @@ package enum AVC {
         let units = splitAnnexB(bytes).map { [UInt8](bytes[$0]) }
         let sequence = units.filter { $0[0] & 0x1F == sequenceParameterSet && $0.count >= 4 && $0.count <= 0xFFFF }
         let picture = units.filter { $0[0] & 0x1F == pictureParameterSet && $0.count <= 0xFFFF }
-        guard let first = sequence.first, !picture.isEmpty, sequence.count < 32, picture.count < 256 else { return nil }
-        // version, profile, compatibility, level, 4-byte lengths, then the sets (ISO/IEC 14496-15, 5.3.3.1)
-        var out: [UInt8] = [1, first[1], first[2], first[3], 0xFF, 0xE0 | UInt8(sequence.count)]
-        for set in sequence { out += [UInt8(set.count >> 8), UInt8(set.count & 0xFF)] + set }
-        out.append(UInt8(picture.count))
-        for set in picture { out += [UInt8(set.count >> 8), UInt8(set.count & 0xFF)] + set }
-        // High profiles add chroma format and bit depths; ours are always 4:2:0 at 8 bits.
-        if [100, 110, 122, 144].contains(first[1]) { out += [0xFC | 1, 0xF8, 0xF8, 0] }
-        return out
+        return configuration(sequence: sequence, picture: picture)
     }
 
     /// The parameter sets of an avcC box body as length-prefixed NAL units, to be sent in front of a key frame;

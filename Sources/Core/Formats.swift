@@ -4,7 +4,20 @@ package enum MediaKind: String, Hashable, Sendable, CaseIterable { case audio, v
 package enum VideoCodec: String, Hashable, Sendable, CaseIterable { case vp8, vp9, h264, h265, av1 }
 
 package enum AudioCodec: String, Hashable, Sendable, CaseIterable {
-    case opus, aac, vorbis, pcm, pcmu, pcma, mp3, flac
+    case opus, aac, vorbis, pcm, pcmu, pcma, g722, mp3, flac
+}
+
+/// How the numbers of YUV pictures mean colours (ITU-T H.273).
+package struct VideoColour: Hashable, Sendable {
+    /// The luma weights.
+    package enum Matrix: Hashable, Sendable { case bt601, bt709, smpte240, bt2020 }
+    package var matrix: Matrix
+    /// 0–255 instead of 16–235.
+    package var isFullRange: Bool
+    package init(matrix: Matrix, isFullRange: Bool) {
+        self.matrix = matrix
+        self.isFullRange = isFullRange
+    }
 }
 
 /// What a coded video track is. Travels over a link before its frames, and again when it changes.
@@ -21,10 +34,12 @@ package struct VideoFormat: Hashable, Sendable {
     package var rotation: Int
     /// Width of a pixel divided by its height.
     package var pixelAspect: Rational
+    /// What was said beside the coded pictures, and goes before what they say themselves; nil where nothing was.
+    package var colour: VideoColour?
 
     package init(
         codec: VideoCodec, width: Int, height: Int, frameRate: Rational? = nil, configuration: [UInt8] = [],
-        rotation: Int = 0, pixelAspect: Rational = Rational(1, 1)
+        rotation: Int = 0, pixelAspect: Rational = Rational(1, 1), colour: VideoColour? = nil
     ) {
         self.codec = codec
         self.width = width
@@ -33,6 +48,7 @@ package struct VideoFormat: Hashable, Sendable {
         self.configuration = configuration
         self.rotation = rotation
         self.pixelAspect = pixelAspect
+        self.colour = colour
     }
 }
 

@@ -31,6 +31,10 @@ package protocol Loop: SerialExecutor {
     func schedule(at deadline: Instant, _ body: @escaping @Sendable () -> Void) -> TimerID
     /// Cancels a timer; one that fired already is ignored. Callable only on the loop.
     func cancel(_ timer: TimerID)
+    /// A new set of sockets served by this loop, with a receiver of its own. One per user (the port that all peers
+    /// share, an endpoint with ports of its own): sets do not see each other's packets. Callable only on the loop.
+    /// A loop for runs that do not follow the clock refuses every opening.
+    func makeNetwork() -> any LoopNetwork
 }
 
 package struct TimerID: Hashable, Sendable {

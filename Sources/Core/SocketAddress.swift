@@ -1,13 +1,14 @@
 /// An IP address, version 4 or 6, without a port. IPv4 addresses mapped into IPv6 are kept as IPv4.
 package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// The sixteen bytes of an IPv6 address; IPv4 in its mapped form (RFC 4291, section 2.5.5.2).
-    private let high: UInt64
-    private let low: UInt64
+    package let high: UInt64
+    package let low: UInt64
     private static let mappedPrefix: UInt64 = 0xFFFF_0000_0000
 
     package init(v4 value: UInt32) { self.init(0, IPAddress.mappedPrefix | UInt64(value)) }
 
-    private init(_ high: UInt64, _ low: UInt64) {
+    /// From the two halves of the sixteen bytes, IPv4 in its mapped form: the way without an allocation.
+    package init(_ high: UInt64, _ low: UInt64) {
         self.high = high
         self.low = low
     }
@@ -35,7 +36,9 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     package static let anyV4 = IPAddress(v4: 0)
+    package static let anyV6 = IPAddress(0, 0)
     package static let loopbackV4 = IPAddress(v4: 0x7F00_0001)
+    package static let loopbackV6 = IPAddress(0, 1)
 
     package var isV4: Bool { high == 0 && low >> 32 == 0xFFFF }
     package var isLoopback: Bool { isV4 ? low >> 24 & 0xFF == 127 : high == 0 && low == 1 }

@@ -89,6 +89,9 @@ final class OutputContext {
             let bits = av_get_bits_per_sample(id)
             parameters.pointee.bits_per_coded_sample = bits
             parameters.pointee.block_align = bits / 8 * Int32(clamping: audio.channels)
+        case .g722:
+            parameters.pointee.bits_per_coded_sample = 4
+            parameters.pointee.block_align = 1
         case .vorbis, .flac: break
         }
         setExtradata(parameters, configuration)

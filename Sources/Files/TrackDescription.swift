@@ -123,6 +123,7 @@ extension AudioCodec {
         case AV_CODEC_ID_VORBIS: self = .vorbis
         case AV_CODEC_ID_PCM_MULAW: self = .pcmu
         case AV_CODEC_ID_PCM_ALAW: self = .pcma
+        case AV_CODEC_ID_ADPCM_G722: self = .g722
         case AV_CODEC_ID_MP3: self = .mp3
         case AV_CODEC_ID_FLAC: self = .flac
         default:
@@ -139,6 +140,7 @@ extension AudioCodec {
         case .vorbis: AV_CODEC_ID_VORBIS
         case .pcmu: AV_CODEC_ID_PCM_MULAW
         case .pcma: AV_CODEC_ID_PCM_ALAW
+        case .g722: AV_CODEC_ID_ADPCM_G722
         case .mp3: AV_CODEC_ID_MP3
         case .flac: AV_CODEC_ID_FLAC
         case .pcm: avcodec_descriptor_get_by_name(layout ?? "")?.pointee.id ?? AV_CODEC_ID_NONE

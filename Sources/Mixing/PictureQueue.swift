@@ -29,8 +29,11 @@ package struct PictureQueue: Sendable {
         package var outOfOrder = 0
     }
 
-    /// Pictures that wait at most with `dropOldest`; three ride out jitter of one interval each way.
+    /// Pictures that are due and wait at most with `dropOldest`; three ride out jitter of one interval each way.
     package static let liveCapacity = 3
+    /// Pictures that are not due yet may be more: senders with jitter are shown later than they come, by up to a
+    /// second.
+    package static let earlyMax = 64
 
     package let capacity: Int
     package let overflow: OverflowPolicy
@@ -38,6 +41,8 @@ package struct PictureQueue: Sendable {
     private var pending: [VideoFrame] = []
     private var last: VideoFrame?
     private var newest = MediaTime.distantPast
+    /// What was due at the last tick.
+    private var horizon = MediaTime.distantPast
 
     package init(capacity: Int = PictureQueue.liveCapacity, overflow: OverflowPolicy = .dropOldest) {
         precondition(capacity > 0, "a queue holds at least one picture")
@@ -59,7 +64,9 @@ package struct PictureQueue: Sendable {
         }
         newest = frame.pts
         pending.append(frame)
-        if overflow == .dropOldest, pending.count > capacity {
+        guard overflow == .dropOldest, pending.count > capacity else { return }
+        let mustGo = horizon == .distantPast || pending[0].pts <= horizon || pending.count > PictureQueue.earlyMax
+        if mustGo {
             pending.removeFirst()
             statistics.overflowed += 1
         }
@@ -68,6 +75,7 @@ package struct PictureQueue: Sendable {
     /// The picture for the tick at `tick`; ticks are `interval` apart. Nil until the first is due.
     package mutating func due(at tick: MediaTime, interval: MediaTime) -> VideoFrame? {
         let horizon = tick + interval / 2
+        self.horizon = horizon
         guard let first = pending.first, first.pts <= horizon else {
             if last != nil { statistics.repeated += 1 }
             return last

@@ -80,6 +80,10 @@ final class PooledLoop: Loop, @unchecked Sendable {
         return id
     }
 
+    func makeNetwork() -> any LoopNetwork {
+        NoNetwork(self, reason: "a run that does not follow the clock has no network")
+    }
+
     func cancel(_ timer: TimerID) { inbox.withLock { $0.timers.cancel(timer) } }
 
     /// One alarm at a time, for the earliest deadline; one that a still earlier deadline overtook finds nothing due.

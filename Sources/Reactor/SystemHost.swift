@@ -14,9 +14,14 @@ package final class SystemHost: Host {
     ///   - workers: pool threads; by default one per core this process may use.
     ///   - loops: loop threads; 0 for runs that do not follow the clock: the loop's turns then run on the workers.
     ///   - seed: fixes `seed()`, for repeatable runs.
-    package init(workers: Int? = nil, loops: Int = 1, seed: UInt64? = nil) {
+    ///   - network: how the loops' sockets are set up.
+    package init(
+        workers: Int? = nil, loops: Int = 1, seed: UInt64? = nil, network: NetworkOptions = NetworkOptions()
+    ) {
         let pool = WorkerPool(threads: max(1, workers ?? SystemHost.coreCount), downstreamFirst: loops == 0)
-        let threads = (0..<max(1, loops)).map { LoopThread(name: "loop-\($0)", clock: SystemHost.monotonic) }
+        let threads = (0..<max(1, loops)).map {
+            LoopThread(name: "loop-\($0)", network: network, clock: SystemHost.monotonic)
+        }
         self.loops = loops > 0 ? threads : [pool.makeLoop(alarm: threads[0], clock: SystemHost.monotonic)]
         self.pool = pool
         seedOverride = seed

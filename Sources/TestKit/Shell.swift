@@ -39,6 +39,48 @@ package enum Shell {
         return Output(status: process.terminationStatus, stdout: texts[0], stderr: texts[1])
     }
 
+    /// A tool that runs beside the test; ended with it at the latest.
+    package final class Running: @unchecked Sendable {
+        // Sendable: `Process` is used for ending and for asking only, which it allows from any thread.
+        private let process: Process
+        /// What it prints to both outputs.
+        private let path: String
+
+        fileprivate init(_ process: Process, _ path: String) {
+            self.process = process
+            self.path = path
+        }
+
+        deinit { stop() }
+
+        package var isRunning: Bool { process.isRunning }
+        package var output: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+
+        /// Ends it and waits until it has ended.
+        package func stop() {
+            guard process.isRunning else { return }
+            // Not `terminate()`: a tool inherits the signals that the starting thread holds back.
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+    }
+
+    /// Starts a tool found on PATH and does not wait for it.
+    package static func start(_ tool: String, _ arguments: [String]) throws -> Running {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = [tool] + arguments
+        process.standardInput = FileHandle.nullDevice
+        let path = try scratch("tool") + "/output"
+        guard FileManager.default.createFile(atPath: path, contents: nil),
+            let handle = FileHandle(forWritingAtPath: path)
+        else { throw Failure(description: path) }
+        process.standardOutput = handle
+        process.standardError = handle
+        try process.run()
+        return Running(process, path)
+    }
+
     /// Runs a tool and returns what it prints; throws with its complaint if it fails.
     @discardableResult
     package static func check(_ tool: String, _ arguments: [String]) throws -> String {

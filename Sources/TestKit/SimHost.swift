@@ -14,7 +14,7 @@ package final class SimHost: Host, Loop, TaskExecutor, @unchecked Sendable {
         var runner: pthread_t?
     }
     private enum Work {
-        case job(UnownedJob)
+        case job(UnownedJob, UnownedSerialExecutor)
         case body(@Sendable () -> Void)
     }
 
@@ -37,8 +37,12 @@ package final class SimHost: Host, Loop, TaskExecutor, @unchecked Sendable {
     // MARK: Executor
 
     package func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        state.withLock { $0.jobs.append(.job(job)) }
+        enqueue(UnownedJob(job), for: self)
+    }
+    /// A job of an actor that is pinned to another name of this machine.
+    func enqueue(_ job: UnownedJob, for executor: some SerialExecutor) {
+        let executor = executor.asUnownedSerialExecutor()
+        state.withLock { $0.jobs.append(.job(job, executor)) }
     }
     package func post(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.jobs.append(.body(body)) }
@@ -47,6 +51,9 @@ package final class SimHost: Host, Loop, TaskExecutor, @unchecked Sendable {
         state.withLock { $0.timers.add(deadline, body) }
     }
     package func cancel(_ timer: TimerID) { state.withLock { $0.timers.cancel(timer) } }
+    package func makeNetwork() -> any LoopNetwork {
+        NoNetwork(self, reason: "this simulated machine is on no network: use a SimMachine")
+    }
 
     package func isIsolatingCurrentContext() -> Bool? {
         let runner = state.withLock { $0.runner }
@@ -71,8 +78,8 @@ package final class SimHost: Host, Loop, TaskExecutor, @unchecked Sendable {
         while !isDone() {
             guard let work = nextWork(before: end) else { return isDone() }
             switch work {
-            case .job(let job):
-                job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            case .job(let job, let executor):
+                job.runSynchronously(isolatedTo: executor, taskExecutor: asUnownedTaskExecutor())
             case .body(let body): body()
             }
         }

@@ -1,10 +1,14 @@
 package import Core
 package import Media
 
-/// Coded frames without pixels: a payload says who it is and which frame it needs, and is as large as asked for.
+/// Coded frames without pixels: a payload says who it is and which frame it needs, and is as large as asked for. It
+/// begins as a VP8 frame does (RFC 6386, section 9.1), so that it can go over RTP.
 package enum SyntheticFrame {
-    private enum Kind: UInt8 { case key = 75, delta = 68, broken = 88 }
-    private static let headerBytes = 17
+    /// The first byte of VP8: its lowest bit is clear in key frames alone.
+    private enum Kind: UInt8 { case key = 0x10, delta = 0x11, broken = 0x51 }
+    private static let counterOffset = 10
+    private static let referenceOffset = 18
+    private static let headerBytes = 26
 
     /// A coded picture that shows `counter` and, unless it is a key frame, needs the picture `reference`.
     package static func picture(
@@ -30,16 +34,19 @@ package enum SyntheticFrame {
     private static func payload(_ kind: Kind, _ counter: Int, _ reference: Int, _ size: Int) -> Payload {
         Payload(count: max(size, headerBytes)) { out in
             out[0] = kind.rawValue
-            out.storeBytes(of: Int64(counter).littleEndian, toByteOffset: 1, as: Int64.self)
-            out.storeBytes(of: Int64(reference).littleEndian, toByteOffset: 9, as: Int64.self)
+            // Three bytes of tag, the start code, then 16 × 16 pixels.
+            for (offset, byte) in ([0x9D, 0x01, 0x2A, 16, 0, 16, 0] as [UInt8]).enumerated() { out[3 + offset] = byte }
+            out.storeBytes(of: Int64(counter).littleEndian, toByteOffset: counterOffset, as: Int64.self)
+            out.storeBytes(of: Int64(reference).littleEndian, toByteOffset: referenceOffset, as: Int64.self)
         }
     }
 
     fileprivate static func parse(_ frame: EncodedFrame) -> (counter: Int, reference: Int?, isBroken: Bool)? {
         frame.payload.withUnsafeBytes { bytes in
             guard bytes.count >= headerBytes, let kind = Kind(rawValue: bytes[0]) else { return nil }
-            let counter = Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 1, as: Int64.self)))
-            let reference = Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 9, as: Int64.self)))
+            let counter = Int(Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: counterOffset, as: Int64.self)))
+            let reference = Int(
+                Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: referenceOffset, as: Int64.self)))
             return (counter, kind == .delta ? reference : nil, kind == .broken)
         }
     }
@@ -89,8 +96,14 @@ package final class SyntheticCodecs: CodecFactory {
     package let videoDecoders = Tally(), audioDecoders = Tally(), videoEncoders = Tally(), audioEncoders = Tally()
     /// Video codecs that nothing can be made for.
     private let refused: Set<VideoCodec>
+    private let followsBitrate: Bool
 
-    package init(refusing refused: Set<VideoCodec> = []) { self.refused = refused }
+    /// `followsBitrate`, for tests of networks: coded pictures are as large as their specification's bit rate makes
+    /// them, and scaling leaves them small.
+    package init(refusing refused: Set<VideoCodec> = [], followsBitrate: Bool = false) {
+        self.refused = refused
+        self.followsBitrate = followsBitrate
+    }
 
     /// The format of synthetic pictures. Pictures that come out of order are put in order by a decoder that holds
     /// `reorderDepth` back; only H.264 and H.265 may.
@@ -115,15 +128,22 @@ package final class SyntheticCodecs: CodecFactory {
 
     package func videoEncoder(_ specification: VideoSpecification) throws(CodecError) -> any VideoEncoder {
         try check(specification.codec)
-        return SyntheticVideoEncoder(specification, tally: videoEncoders)
+        return SyntheticVideoEncoder(specification, followsBitrate: followsBitrate, tally: videoEncoders)
     }
 
     package func audioEncoder(_ specification: AudioSpecification) throws(CodecError) -> any AudioEncoder {
         SyntheticAudioEncoder(specification, tally: audioEncoders)
     }
 
+    package func soundReceiver(
+        _ formats: [UInt8: SoundPayloadFormat], options: SoundReceiverOptions
+    ) -> any SoundReceiver {
+        SyntheticSoundReceiver()
+    }
+
     package func scale(_ frame: VideoFrame, width: Int, height: Int, pool: FramePool) -> VideoFrame {
-        VideoFrame(counter: frame.counter, width: width, height: height, pts: frame.pts, pool: pool)
+        if followsBitrate { return frame }
+        return VideoFrame(counter: frame.counter, width: width, height: height, pts: frame.pts, pool: pool)
     }
 
     private func check(_ codec: VideoCodec) throws(CodecError) {
@@ -178,10 +198,17 @@ private final class SyntheticVideoEncoder: VideoEncoder {
     let format: VideoFormat
     private let interval: MediaTime?
     private let tally: Tally
+    private let followsBitrate: Bool
+    private var bitrate: Int
     private var lastKey: MediaTime?
     private var previous = 0
+    private var random = SeededRandom(seed: 1)
+    /// Key frames are about so many times as large as others.
+    private static let keyFactor = 4.0
 
-    init(_ specification: VideoSpecification, tally: Tally) {
+    init(_ specification: VideoSpecification, followsBitrate: Bool, tally: Tally) {
+        self.followsBitrate = followsBitrate
+        bitrate = specification.bitrate
         format = VideoFormat(
             codec: specification.codec, width: specification.width ?? 0, height: specification.height ?? 0,
             frameRate: specification.frameRate)
@@ -197,10 +224,16 @@ private final class SyntheticVideoEncoder: VideoEncoder {
         let isKey = forceKeyFrame || isDue
         if isKey { lastKey = frame.pts }
         defer { previous = counter }
-        return [SyntheticFrame.picture(counter, needs: isKey ? nil : previous, pts: frame.pts)]
+        return [SyntheticFrame.picture(counter, needs: isKey ? nil : previous, size: size(isKey), pts: frame.pts)]
     }
     func flush() throws(CodecError) -> [EncodedFrame] { [] }
-    func setBitrate(_ bitrate: Int) throws(CodecError) {}
+    func setBitrate(_ bitrate: Int) throws(CodecError) { self.bitrate = bitrate }
+
+    private func size(_ isKey: Bool) -> Int {
+        guard followsBitrate else { return 100 }
+        let mean = Double(bitrate) / 8 / (format.frameRate?.value ?? 30)
+        return Int(mean * (isKey ? Self.keyFactor : Double.random(in: 0.7..<1.3, using: &random)))
+    }
 }
 
 private final class SyntheticAudioDecoder: AudioDecoder {
@@ -238,4 +271,34 @@ private final class SyntheticAudioEncoder: AudioEncoder {
     }
     func flush() throws(CodecError) -> [EncodedFrame] { [] }
     func setBitrate(_ bitrate: Int) throws(CodecError) {}
+}
+
+/// Gives out the packets it was given, one per block, in the order they came; silence where none is there.
+private final class SyntheticSoundReceiver: SoundReceiver {
+    private var waiting = Deque<SoundPacket>()
+    private var given: Int64 = 0
+    var extraDelay = MediaTime.zero
+    var report = SoundReport()
+
+    func setFormats(_ formats: [UInt8: SoundPayloadFormat]) {}
+
+    func insert(_ packet: SoundPacket) {
+        report.statistics.packetsReceived += 1
+        waiting.append(packet)
+    }
+
+    func pull(at now: Instant) -> AudioFrame {
+        let packet = waiting.popFirst()
+        let frame = packet.map { EncodedFrame(payload: $0.payload, pts: .zero, isKey: true) }
+        let level = Float(frame.flatMap(SyntheticFrame.counter) ?? 0) / 1000
+        if let packet {
+            report.playout = SoundPlayout(timestamp: packet.timestamp, payloadType: packet.payloadType, at: now)
+        } else {
+            report.statistics.concealedSamples += AudioFrame.blockSamples
+        }
+        defer { given += Int64(AudioFrame.blockSamples) }
+        return AudioFrame(
+            pts: MediaTime(samples: given, rate: AudioFrame.sampleRate), channels: 1,
+            samples: [Float](repeating: level, count: AudioFrame.blockSamples))
+    }
 }

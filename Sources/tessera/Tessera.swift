@@ -23,6 +23,7 @@ enum Tessera {
         do {
             switch name {
             case "run": return try RunCommand.main(rest)
+            case "serve": return try ServeCommand.main(rest)
             case "check": return try CheckCommand.main(rest)
             case "graph": return try GraphCommand.main(rest)
             case "inspect": return try InspectCommand.main(rest)
@@ -34,7 +35,8 @@ enum Tessera {
                 Terminal.out("tessera \(version)\n")
                 return .success
             default:
-                throw UsageError("there is no command “\(name)”; the commands are run, check, graph, inspect, repair")
+                throw UsageError(
+                    "there is no command “\(name)”; the commands are run, serve, check, graph, inspect, repair")
             }
         } catch {
             Terminal.error("tessera: \(error)\n")
@@ -47,6 +49,7 @@ enum Tessera {
         tessera \(version): a media server that mixes
 
         usage: tessera run FILE [--set NAME=VALUE]… [options]   run a pipeline document
+               tessera serve FILE [--set NAME=VALUE]… [options] run it live, for browsers that join with WebRTC
                tessera check FILE [--set NAME=VALUE]…           say what is wrong with a document
                tessera graph FILE [--dot] [--set NAME=VALUE]…   draw a document
                tessera inspect [CLASS] [--markdown]             classes, parameters, methods, events, codecs

@@ -15,16 +15,17 @@ import Testing
     }
 
     static let cases: [Case] = {
-        let rates = [8000, 11_025, 22_050, 44_100, 48_000, 96_000]
+        let rates = [8000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000]
         var cases: [Case] = []
         for channels in [1, 2, 6] {
             for rate in rates {
                 let coders: [(AudioCodec, String)] = [
                     (.aac, "aac"), (.vorbis, "libvorbis"), (.flac, "flac"), (.pcm, "pcm_s16le"), (.pcm, "pcm_f32be"),
                     (.pcm, "pcm_u8"), (.pcm, "pcm_s24le"), (.pcm, "pcm_f64le"), (.pcmu, "pcm_mulaw"),
-                    (.pcma, "pcm_alaw"), (.mp3, "libmp3lame"), (.opus, "libopus"),
+                    (.pcma, "pcm_alaw"), (.mp3, "libmp3lame"), (.opus, "libopus"), (.g722, "g722"),
                 ]
                 for (codec, encoder) in coders {
+                    if codec == .g722, rate != 16_000 || channels > 1 { continue }
                     if codec == .mp3, rate > 48_000 || channels > 2 { continue }
                     if codec == .opus, rate != 48_000 { continue }
                     cases.append(Case(codec: codec, encoder: encoder, rate: rate, channels: channels))

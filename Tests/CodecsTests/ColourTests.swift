@@ -51,13 +51,16 @@ import Testing
 
     /// Lossless H.264 of a flat colour in a layout, through the whole decoder.
     func decode(
-        _ layout: AVPixelFormat, range: AVColorRange, space: AVColorSpace, values: [Double], bits: Int
+        _ layout: AVPixelFormat, range: AVColorRange, space: AVColorSpace, values: [Double], bits: Int,
+        said: VideoColour? = nil
     ) throws -> VideoFrame {
         let stream = try ForeignStream.video(
             encoder: "libx264", codec: .h264, layout: layout, width: 34, height: 18, count: 1, range: range,
             space: space, options: ["qp": "0", "preset": "ultrafast"]
         ) { _, frame in paint(frame, values: values, bits: bits) }
-        let decoder = try LibraryCodecs().videoDecoder(stream.format, pool: pool, limits: DecoderLimits())
+        var format = stream.format
+        format.colour = said
+        let decoder = try LibraryCodecs().videoDecoder(format, pool: pool, limits: DecoderLimits())
         var pictures = try decoder.decode(stream.frames[0])
         pictures += try decoder.flush()
         return try #require(pictures.first)
@@ -106,6 +109,18 @@ import Testing
                         picture, colour, "layout \(layout.rawValue) space \(space.rawValue) full \(isFull)")
                 }
             }
+        }
+    }
+
+    /// Pictures say one thing, and the sender another beside them, as Chromium does with canvases.
+    @Test func whatIsSaidBesideThePicturesGoesFirst() throws {
+        let said = VideoColour(matrix: .bt709, isFullRange: true)
+        for colour in Self.colours {
+            let values = levels(colour, red: 0.2126, blue: 0.0722, isFull: true)
+            let picture = try decode(
+                AV_PIX_FMT_YUV420P, range: AVCOL_RANGE_MPEG, space: AVCOL_SPC_SMPTE170M, values: values, bits: 8,
+                said: said)
+            expectLimited601(picture, colour, "said beside")
         }
     }
 

@@ -73,6 +73,31 @@ import Testing
         }
     }
 
+    /// H.265 and AV1 of other people's encoders: flat pictures whose luma counts.
+    @Test(arguments: ["libx265", "libaom-av1"])
+    func codecsThatOnlyOthersMake(encoder: String) throws {
+        let isAV1 = encoder == "libaom-av1"
+        let stream = try ForeignStream.video(
+            encoder: encoder, codec: isAV1 ? .av1 : .h265, layout: AV_PIX_FMT_YUV420P, width: 192, height: 128,
+            count: 12,
+            options: isAV1
+                ? ["usage": "realtime", "cpu-used": "8", "lag-in-frames": "0"]
+                : ["preset": "ultrafast", "x265-params": "log-level=none:bframes=2:pools=none:frame-threads=1"],
+            globalHeader: isAV1
+        ) { index, frame in fill(frame, y: UInt8(60 + 8 * index), u: 110, v: 150) }
+        let decoder = try decoder(stream.format)
+        var pictures: [VideoFrame] = []
+        for frame in stream.frames { pictures += try decoder.decode(frame) }
+        pictures += try decoder.flush()
+        try #require(pictures.count == 12)
+        for (index, picture) in pictures.enumerated() {
+            #expect(picture.pts == MediaTime(Int64(index), per: Rational(25, 1)))
+            #expect(abs(Int(picture.planes.y[100]) - (60 + 8 * index)) <= 2)
+            #expect(abs(Int(picture.planes.v[50]) - 150) <= 2)
+            #expect(picture.width == 192 && picture.height == 128)
+        }
+    }
+
     @Test func unknownTimesAreDerived() throws {
         var stream = try stream(.vp8, 64, 48, count: 5)
         for index in [2, 3] { stream.frames[index].pts = .distantPast }

@@ -22,7 +22,7 @@ import Testing
         (
             #"{"elments": {"a": {"class": "PassThrough"}}, "elements": {"a": {"class": "PassThrough"}}}"#,
             "x.json:1:2: a pipeline document has no member 'elments' (did you mean 'elements'?); it has description, "
-                + "parameters, elements, links and invoke"
+                + "parameters, elements, links, invoke and doors"
         ),
         (
             #"{"description": 1, "elements": {"a": {"class": "PassThrough"}}}"#,
@@ -41,8 +41,8 @@ import Testing
         (
             #""a": {"class": "Compositee"}"#,
             "x.json:2:16: unknown class 'Compositee' (did you mean 'Composite'?); there are PlayerEndpoint, "
-                + "RecorderEndpoint, PassThrough, HubPort, Composite, Dispatcher, DispatcherOneToMany, Mixer and "
-                + "AlphaBlending"
+                + "RecorderEndpoint, WebRtcEndpoint, RtpEndpoint, PassThrough, HubPort, Composite, Dispatcher, "
+                + "DispatcherOneToMany, Mixer and AlphaBlending"
         ),
         (
             #""a": {"class": "Hub"}"#,

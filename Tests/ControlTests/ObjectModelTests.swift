@@ -15,6 +15,11 @@ import Testing
             "RecorderEndpoint", "UriEndpoint", "mediaPipeline uri mediaProfile stopOnEndOfStream",
             "videoCodec videoBitrate videoWidth videoHeight videoFramerate audioCodec audioBitrate"
         ),
+        ("RtpEndpoint", "BaseRtpEndpoint", "mediaPipeline crypto useIpv6", ""),
+        (
+            "WebRtcEndpoint", "BaseRtpEndpoint",
+            "mediaPipeline recvonly sendonly useDataChannels certificateKeyType qosDscp", ""
+        ),
         ("Composite", "Hub", "mediaPipeline width height framerate", "fit layout background"),
         ("Dispatcher", "Hub", "mediaPipeline", ""), ("DispatcherOneToMany", "Hub", "mediaPipeline", ""),
         ("Mixer", "Hub", "mediaPipeline", ""), ("AlphaBlending", "Hub", "mediaPipeline", ""),
@@ -58,6 +63,7 @@ import Testing
                     case .int(let number): GivenValue(.int(number))
                     case .float(let number): GivenValue(.double(number))
                     case .boolean(let flag): GivenValue(.bool(flag))
+                    case .structure([]): GivenValue(.object([]))
                     default: GivenValue(.null)
                     }
                 #expect(checker.check(given, as: parameter.type, name: parameter.name) == value)

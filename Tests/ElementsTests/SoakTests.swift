@@ -37,7 +37,12 @@ extension Tag {
         }
     }
 
+    /// In a process of its own: other tests open threads and sockets.
     @Test(.tags(.slow)) func shortPipelinesLeaveNothing() async throws {
+        await #expect(processExitsWith: .success) { try await SoakTests().run() }
+    }
+
+    private func run() async throws {
         let count = getenv("TESSERA_SOAK").flatMap { Int(String(cString: $0)) } ?? 100
         let host = SystemHost(workers: 2)
         let (input, output) = (try Clips.path("b.webm"), try Clips.output("soak.webm"))
@@ -51,7 +56,6 @@ extension Tag {
         let after = Figures.now()
         let text = "\(count) pipelines: \(before) → \(after)"
         #expect(after.residentKB - before.residentKB < 8192 * (isThreadSanitized ? 2 : 1), "\(text)")
-        // Other tests of this process may come and go beside this one.
         #expect(after.threads <= before.threads + 4 && after.descriptors <= before.descriptors + 6, "\(text)")
         if count >= 1000 { _ = write(STDERR_FILENO, "soak: \(text)\n", text.utf8.count + 7) }
     }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -38,3 +39,9 @@ int clinux_terminal_columns(int descriptor) {
 }
 
 void clinux_limit_arenas(int count) { mallopt(M_ARENA_MAX, count); }
+
+void clinux_error_text(int error, char *text, int size) {
+    char kept[128];
+    // GNU's strerror_r: the words may be in our buffer or elsewhere.
+    snprintf(text, (size_t)size, "%s", strerror_r(error, kept, sizeof kept));
+}

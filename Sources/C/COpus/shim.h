@@ -22,14 +22,16 @@ static inline int copus_get_lookahead(OpusEncoder *encoder, int *samples) {
     return opus_encoder_ctl(encoder, OPUS_GET_LOOKAHEAD(samples));
 }
 static inline int copus_reset_encoder(OpusEncoder *encoder) { return opus_encoder_ctl(encoder, OPUS_RESET_STATE); }
+static inline int copus_reset_plain_decoder(OpusDecoder *decoder) {
+    return opus_decoder_ctl(decoder, OPUS_RESET_STATE);
+}
 // Gain in 1/256 dB, as OpusHead has it.
-static inline int copus_set_gain(OpusDecoder *decoder, int gain) {
+static inline int copus_set_plain_gain(OpusDecoder *decoder, int gain) {
     return opus_decoder_ctl(decoder, OPUS_SET_GAIN(gain));
 }
-static inline int copus_reset_decoder(OpusDecoder *decoder) { return opus_decoder_ctl(decoder, OPUS_RESET_STATE); }
-static inline int copus_set_multistream_gain(OpusMSDecoder *decoder, int gain) {
+static inline int copus_set_gain(OpusMSDecoder *decoder, int gain) {
     return opus_multistream_decoder_ctl(decoder, OPUS_SET_GAIN(gain));
 }
-static inline int copus_reset_multistream_decoder(OpusMSDecoder *decoder) {
+static inline int copus_reset_decoder(OpusMSDecoder *decoder) {
     return opus_multistream_decoder_ctl(decoder, OPUS_RESET_STATE);
 }

@@ -52,6 +52,7 @@ package struct DocumentLimits: Sendable {
     package var links = 50_000
     /// After expansion.
     package var invocations = 10_000
+    package var doors = 100
     /// Errors reported at once.
     package var diagnostics = 20
 

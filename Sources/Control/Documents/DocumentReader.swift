@@ -11,6 +11,7 @@ struct DocumentReader {
         var declaredNames: Set<String> = []
         var links: [PipelineDocument.Link] = []
         var invocations: [PipelineDocument.Invocation] = []
+        var doors: [PipelineDocument.Door] = []
     }
 
     let model: ObjectModel
@@ -30,7 +31,7 @@ struct DocumentReader {
 
     mutating func read(_ root: JSONNode) -> Parts {
         var parts = Parts()
-        let keys = ["description", "parameters", "elements", "links", "invoke"]
+        let keys = ["description", "parameters", "elements", "links", "invoke", "doors"]
         guard let members = object(root, "a pipeline document", keys: keys) else { return parts }
         parts.description = text(members["description"]?.value, "description") ?? ""
         parts.parameters = parameters(members["parameters"]?.value)
@@ -42,6 +43,7 @@ struct DocumentReader {
         }
         parts.links = list(members["links"]?.value, "links").compactMap { link($0) }
         parts.invocations = list(members["invoke"]?.value, "invoke").compactMap { invocation($0) }
+        parts.doors = doors(members["doors"]?.value)
         return parts
     }
 

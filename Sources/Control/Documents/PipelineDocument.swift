@@ -7,7 +7,8 @@ package import Core
 ///   "parameters": { "inputs": { "type": "list", "of": "uri", "doc": "Files to show" }, … },
 ///   "elements": { "input": { "class": "PlayerEndpoint", "each": "inputs", "with": { "uri": "${item}" } }, … },
 ///   "links": [ { "from": "input", "to": "port", "media": ["audio", "video"] }, … ],
-///   "invoke": [ { "object": "dispatcher", "method": "setSource", "with": { "source": "port[0]" } } ] }
+///   "invoke": [ { "object": "dispatcher", "method": "setSource", "with": { "source": "port[0]" } } ],
+///   "doors": { "stage": { "at": "grid" } } }
 /// ```
 /// `pipelines/README.md` describes the format for those who write documents.
 package struct PipelineDocument: Sendable {
@@ -19,6 +20,7 @@ package struct PipelineDocument: Sendable {
     let declaredNames: Set<String>
     let links: [Link]
     let invocations: [Invocation]
+    let doors: [Door]
     /// What is not wrong, but hardly meant; seen without values.
     package let warnings: [Diagnostic]
     let model: ObjectModel
@@ -72,6 +74,14 @@ package struct PipelineDocument: Sendable {
         var with: [JSONNode.Member]
     }
 
+    /// One entry of `doors`: where WebRTC peers join.
+    struct Door: Sendable {
+        var name: String
+        var position: TextPosition
+        var at: Name
+        var doc: String
+    }
+
     /// Reads a document and checks everything that can be checked without values for its parameters.
     ///
     /// - Parameter file: how the user named it; stands in front of every error.
@@ -105,6 +115,7 @@ package struct PipelineDocument: Sendable {
         declaredNames = parts.declaredNames
         links = parts.links
         invocations = parts.invocations
+        doors = parts.doors
         self.warnings = warnings
         model = reader.model
         limits = reader.limits
@@ -181,6 +192,8 @@ package struct PipelinePlan: Hashable, Sendable {
     package var links: [Link]
     /// To be called in this order after the links are made and before anything starts.
     package var invocations: [Invocation]
+    /// Where WebRTC peers join, in the order of the document.
+    package var doors: [Door] = []
     package var warnings: [Diagnostic] = []
     /// Made without values for parameters; some arguments may be pending.
     package var isOutline = false
@@ -218,6 +231,20 @@ package struct PipelinePlan: Hashable, Sendable {
         package var object: String
         package var method: String
         package var arguments: Arguments
+    }
+
+    /// A named place where WebRTC peers join while the pipeline runs.
+    package struct Door: Hashable, Sendable {
+        package var name: String
+        /// The element it leads to.
+        package var element: String
+        /// Whether that is a hub, so that any number of peers may join, each through a port of its own.
+        package var isHub: Bool
+        /// What a peer may bring in: the element's sinks that no link of the document feeds.
+        package var takes: [MediaKind]
+        /// What a peer may get.
+        package var gives: [MediaKind]
+        package var doc: String
     }
 
     /// The element of that name.

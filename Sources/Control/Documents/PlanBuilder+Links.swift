@@ -79,7 +79,7 @@ extension PlanBuilder {
     }
 
     /// A port has what its hub has.
-    private func media(of index: Int, _ side: KeyPath<ClassDescription, [MediaKind]>) -> [MediaKind] {
+    func media(of index: Int, _ side: KeyPath<ClassDescription, [MediaKind]>) -> [MediaKind] {
         let element = elements[index]
         var className = element.className
         if let hub = element.hub, let index = indexByName[hub] { className = elements[index].className }
@@ -166,7 +166,7 @@ extension PlanBuilder {
     }
 
     /// The one element that a name, perhaps with `${index}` in it, means.
-    private mutating func one(_ name: PipelineDocument.Name, what: String) -> Int? {
+    mutating func one(_ name: PipelineDocument.Name, what: String) -> Int? {
         var text = name.text
         do throws(SubstitutionError) {
             if case .string(let replaced)? = try scope.substitute(text) { text = replaced }
@@ -226,10 +226,10 @@ extension PlanBuilder {
     }
 
     /// Elements nobody linked, hubs without ports, parameters without use: likely slips, not errors.
-    mutating func warnOfLooseEnds() {
-        var linked: Set<String> = []
+    mutating func warnOfLooseEnds(_ doors: [PipelinePlan.Door]) {
+        var linked = Set(doors.map(\.element))
         for link in links { linked.formUnion([link.from, link.to]) }
-        let hubs = Set(elements.compactMap(\.hub))
+        let hubs = Set(elements.compactMap(\.hub)).union(doors.map(\.element))
         var warned: Set<String> = []
         for element in elements where found.errors.isEmpty && !warned.contains(element.template) {
             if isHub(element.className) {

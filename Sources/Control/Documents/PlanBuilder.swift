@@ -48,15 +48,16 @@ struct PlanBuilder {
         for link in document.links { add(link) }
         checkArguments()
         let invocations = document.invocations.flatMap { invoke($0) }
+        let doors = document.doors.compactMap { door($0) }
         checkCycles()
-        warnOfLooseEnds()
+        warnOfLooseEnds(doors)
         let parameters: [Argument] = document.parameters.compactMap { parameter in
             guard case .value(let value)? = scope.bindings[parameter.name] else { return nil }
             return Argument(parameter.name, value)
         }
         return PipelinePlan(
             file: document.file, description: document.description, parameters: parameters,
-            elements: creationOrder, links: links, invocations: invocations, isOutline: isOutline)
+            elements: creationOrder, links: links, invocations: invocations, doors: doors, isOutline: isOutline)
     }
 
     private var creationOrder: [PipelinePlan.Element] {

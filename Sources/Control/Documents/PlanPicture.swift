@@ -27,6 +27,11 @@ extension PipelinePlan {
                 return fitted("  \(call.object).\(call.method)(\(arguments))", to: width)
             }
         }
+        if !doors.isEmpty {
+            lines += ["", "Doors:"]
+            let column = doors.map { cellWidth($0.name) }.max() ?? 0
+            lines += doors.map { fitted("  \(padded($0.name, to: column))  \($0.summary)", to: width) }
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -87,6 +92,12 @@ extension PipelinePlan {
         for link in links {
             let label = PipelinePlan.dotQuoted(link.kinds.map(\.rawValue).joined(separator: ", "))
             out += "  \(PipelinePlan.dotQuoted(link.from)) -> \(PipelinePlan.dotQuoted(link.to)) [label=\(label)];\n"
+        }
+        for door in doors {
+            let (name, at) = (PipelinePlan.dotQuoted("door \(door.name)"), PipelinePlan.dotQuoted(door.element))
+            out += "  \(name) [shape=house, fontsize=9];\n"
+            if !door.takes.isEmpty { out += "  \(name) -> \(at) [style=dotted, label=\"WHIP\"];\n" }
+            if !door.gives.isEmpty { out += "  \(at) -> \(name) [style=dotted, label=\"WHEP\"];\n" }
         }
         return out + "}\n"
     }

@@ -42,6 +42,8 @@ package struct Arguments: Hashable, Sendable {
 }
 
 extension ArgumentValue {
+    /// The text of a string; nil for anything else.
+    package var text: String? { if case .string(let value) = self { value } else { nil } }
     /// The number of a float or int.
     package var float: Double? {
         switch self {

@@ -154,9 +154,11 @@ extension ObjectModel {
     package static let tessera = ObjectModel(
         classes: [
             CoreClasses.mediaObject, CoreClasses.pipeline, CoreClasses.mediaElement, CoreClasses.endpoint,
-            CoreClasses.uriEndpoint, ElementClasses.player, ElementClasses.recorder, CoreClasses.passThrough,
-            CoreClasses.hubPort, CoreClasses.hub, ElementClasses.composite, ElementClasses.dispatcher,
+            CoreClasses.uriEndpoint, ElementClasses.player, ElementClasses.recorder, SessionClasses.session,
+            SessionClasses.sdp, SessionClasses.rtp, SessionClasses.webRTC, SessionClasses.plainRTP,
+            CoreClasses.passThrough, CoreClasses.hubPort, CoreClasses.hub, ElementClasses.composite,
+            ElementClasses.dispatcher,
             ElementClasses.dispatcherOneToMany, ElementClasses.mixer, ElementClasses.alphaBlending,
         ],
-        events: ModelEvents.all)
+        events: ModelEvents.all + ModelEvents.session)
 }

@@ -1,5 +1,5 @@
 import Core
-import Elements
+package import Elements
 import Files
 package import Media
 import Mixing
@@ -10,9 +10,14 @@ import Mixing
 /// only what the model cannot know; it is thrown with the element's name.
 package struct ElementFactory {
     private let context: PipelineContext
+    private let services: RealTimeServices?
     private var made: [String: Element] = [:]
 
-    package init(_ context: PipelineContext) { self.context = context }
+    /// `services`: what endpoints with a peer need; without, they cannot be made.
+    package init(_ context: PipelineContext, services: RealTimeServices? = nil) {
+        self.context = context
+        self.services = services
+    }
 
     /// Makes all elements of a plan, links them and calls its operations. Nothing plays yet.
     package mutating func make(_ plan: PipelinePlan) throws(GraphError) {
@@ -45,6 +50,8 @@ package struct ElementFactory {
                 context, name: plan.name, uri: arguments.string("uri") ?? "",
                 profile: try recordingProfile(plan, linkedKinds: linkedKinds),
                 stopOnEndOfStream: arguments.boolean("stopOnEndOfStream") ?? false)
+        case "WebRtcEndpoint": return try makeWebRtcEndpoint(plan)
+        case "RtpEndpoint": return try makeRtpEndpoint(plan)
         case "PassThrough": return PassThrough(context, name: plan.name)
         case "Dispatcher": return Dispatcher(context, name: plan.name)
         case "DispatcherOneToMany": return DispatcherOneToMany(context, name: plan.name)
@@ -58,6 +65,42 @@ package struct ElementFactory {
             return HubPort(context, name: plan.name, hub: hub, options: portOptions(arguments))
         default: throw GraphError("\(plan.name): a \(plan.className) cannot be made")
         }
+    }
+
+    private func network(_ plan: PipelinePlan.Element) throws(GraphError) -> RealTimeServices {
+        guard let services else {
+            throw GraphError(
+                "\(plan.name): a \(plan.className) needs a server for its peer to reach; use tessera serve")
+        }
+        return services
+    }
+
+    private func makeWebRtcEndpoint(_ plan: PipelinePlan.Element) throws(GraphError) -> WebRtcEndpoint {
+        let (services, arguments) = (try network(plan), plan.arguments)
+        var options = WebRtcEndpoint.Options()
+        options.receiveOnly = arguments.boolean("recvonly") ?? false
+        options.sendOnly = arguments.boolean("sendonly") ?? false
+        options.usesDataChannels = arguments.boolean("useDataChannels") ?? false
+        // Only where it was asked for: making an RSA key takes a tenth of a second, and every peer takes ECDSA.
+        let kind = arguments.given.first { $0.name == "certificateKeyType" }.flatMap { $0.value.text }
+        options.setCertificate(isRSA: kind == "RSA")
+        return try WebRtcEndpoint(context, name: plan.name, services: services, options: options)
+    }
+
+    private func makeRtpEndpoint(_ plan: PipelinePlan.Element) throws(GraphError) -> RtpEndpoint {
+        let (services, arguments) = (try network(plan), plan.arguments)
+        var options = RtpEndpoint.Options()
+        options.usesIPv6 = arguments.boolean("useIpv6") ?? false
+        if let crypto = arguments.structure("crypto"), !crypto.isEmpty {
+            func text(_ name: String) -> String? { crypto.first { $0.name == name }?.value.text }
+            do throws(GraphError) {
+                try options.setKey(
+                    suite: text("crypto"), key: text("key"), keyBase64: text("keyBase64"), host: context.host)
+            } catch {
+                throw GraphError("\(plan.name): \(error)")
+            }
+        }
+        return try RtpEndpoint(context, name: plan.name, services: services, options: options)
     }
 
     private func recordingProfile(

@@ -27,6 +27,8 @@ package final class Composite: MixingHub {
     }
 
     package let options: Options
+    /// Messages of every port, for every port.
+    private var messages: MediaSource?
 
     package init(_ context: PipelineContext, name: String, options: Options = Options()) {
         self.options = options
@@ -34,6 +36,21 @@ package final class Composite: MixingHub {
         let canvas = addCanvas(rate: options.frameRate) { [unowned self] in compose($0, at: $1) }
         canvas.setCanvas(width: options.width, height: options.height)
         addSound { [unowned self] in everyoneButItself($0) }
+        let messages = MediaSource(element: self, kind: .data)
+        messages.setForm(.messages)
+        self.messages = messages
+    }
+
+    // A message that enters a port leaves through all of them, that one included, as in Kurento.
+
+    override func makeSink(for port: HubPort, _ kind: MediaKind) -> (any MediaSink)? {
+        if kind == .data { return DataSink { [unowned self] in messages?.push(.message($0)) } }
+        return super.makeSink(for: port, kind)
+    }
+
+    override func portAdded(_ port: HubPort) {
+        super.portAdded(port)
+        port.outputs[.data]?.origin = messages
     }
 
     private func compose(_ inputs: [PictureInput], at time: MediaTime) -> CompositionJob {

@@ -90,6 +90,8 @@ package struct VideoSpecification: Hashable, Sendable {
     package var bitrate: Int
     /// Seconds between key frames at most; nil: only on request (the codec's first frame is one).
     package var keyFrameInterval: Double?
+    /// H.264: only what every decoder of the Constrained Baseline profile takes.
+    package var isBaseline = false
     package init(
         codec: VideoCodec, width: Int? = nil, height: Int? = nil, frameRate: Rational? = nil,
         bitrate: Int = 1_500_000, keyFrameInterval: Double? = nil
@@ -138,6 +140,10 @@ package protocol CodecFactory: Sendable {
     /// `specification` has width, height and frame rate filled in by the caller.
     func videoEncoder(_ specification: VideoSpecification) throws(CodecError) -> any VideoEncoder
     func audioEncoder(_ specification: AudioSpecification) throws(CodecError) -> any AudioEncoder
+    /// What makes continuous sound of packets from a network.
+    func soundReceiver(
+        _ formats: [UInt8: SoundPayloadFormat], options: SoundReceiverOptions
+    ) -> any SoundReceiver
     /// A picture scaled to another size (stretched to it), for renditions smaller than their source.
     func scale(_ frame: VideoFrame, width: Int, height: Int, pool: FramePool) -> VideoFrame
 }

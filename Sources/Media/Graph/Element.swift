@@ -228,6 +228,18 @@ public final class InputPad {
         subscribed?.requestKeyFrame(for: sink)
     }
 
+    /// The sink may choose another rendition now.
+    package func reconsider() {
+        guard let sink else { return }
+        subscribed?.reconsider(sink)
+    }
+
+    /// Changes the bit rate of the rendition the sink gets, if nobody shares it.
+    package func setBitrate(_ bitrate: Int) {
+        guard let sink else { return }
+        subscribed?.setBitrate(bitrate, for: sink)
+    }
+
     /// Tells the producer that the sink has room again.
     package func roomAvailable() {
         guard let sink else { return }

@@ -23,16 +23,6 @@ package enum MediaItem: Sendable {
     }
 }
 
-/// One message of the data kind.
-package struct DataMessage: Hashable, Sendable {
-    package let bytes: [UInt8]
-    package let isText: Bool
-    package init(bytes: [UInt8], isText: Bool) {
-        self.bytes = bytes
-        self.isText = isText
-    }
-}
-
 /// What a source has by nature, before any conversion.
 package enum NativeForm: Hashable, Sendable {
     /// Coded frames, as they arrived.

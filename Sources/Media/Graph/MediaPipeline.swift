@@ -92,11 +92,16 @@ package final class PipelineContext {
     /// Every stage that ever ran here, in order of creation, for the summary.
     package private(set) var stageRecords: [StageRecord] = []
 
-    private let loop: any Loop
+    /// Where sound from networks is received.
+    private(set) lazy var receptionDesk = ReceptionDesk(self)
+
+    /// The loop everything here runs on.
+    package let loop: any Loop
     private let door: LoopDoor
     private var bells: [Int: () -> Void] = [:]
     private var lastBell = 0
-    private let startedAt: Instant
+    /// The instant of pipeline time 0, on the host's clock.
+    package let startedAt: Instant
     private var flowTimer: Timer?
 
     init(host: any Host, loop: any Loop, door: LoopDoor, configuration: PipelineConfiguration) {
@@ -172,7 +177,14 @@ package final class PipelineContext {
     package func makeStageRecord(
         element: Element, kind: StageRecord.Kind, codec: String? = nil, detail: String = ""
     ) -> StageRecord {
-        let record = StageRecord(element: element.name, kind: kind, codec: codec, detail: detail)
+        makeStageRecord(elementName: element.name, kind: kind, codec: codec, detail: detail)
+    }
+
+    /// `elementName` empty: the pipeline's own.
+    func makeStageRecord(
+        elementName: String, kind: StageRecord.Kind, codec: String? = nil, detail: String = ""
+    ) -> StageRecord {
+        let record = StageRecord(element: elementName, kind: kind, codec: codec, detail: detail)
         stageRecords.append(record)
         return record
     }

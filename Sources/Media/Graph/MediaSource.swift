@@ -16,6 +16,8 @@ package final class MediaSource {
     /// A sink needs a key frame of the native rendition: at most one call per 500 ms.
     package var onKeyFrameRequest: () -> Void = {}
 
+    /// For sound that comes in packets from a network.
+    var reception: SoundReception?
     private var renditions: [RenditionKey: Rendition] = [:]
     private var attachments: [Attachment] = []
     /// Weak: the pads hold this source.
@@ -31,6 +33,8 @@ package final class MediaSource {
     private struct Attachment {
         let sink: any MediaSink
         var key: RenditionKey?
+        /// The rendition it goes over to at that one's next key frame.
+        var handover: Handover?
     }
 
     package init(element: Element, kind: MediaKind) {
@@ -89,6 +93,7 @@ package final class MediaSource {
         guard let index = attachments.firstIndex(where: { $0.sink === sink }) else { return }
         let attachment = attachments.remove(at: index)
         if let key = attachment.key { leave(key, sink) }
+        if let handover = attachment.handover { leave(handover.key, handover) }
         updateTranscoding()
         if attachments.isEmpty { onDemand(false) }
         // One reader fewer to wait for.
@@ -97,6 +102,40 @@ package final class MediaSource {
 
     func requestKeyFrame(for sink: any MediaSink) { rendition(of: sink)?.requestKeyFrame() }
     func roomAvailable(to sink: any MediaSink) { rendition(of: sink)?.roomAvailable() }
+
+    /// The sink may choose otherwise now than it did. Between coded pictures it goes over at a key frame of the new
+    /// rendition, and gets the old one until then.
+    package func reconsider(_ sink: any MediaSink) {
+        guard let index = attachments.firstIndex(where: { $0.sink === sink }), let form else { return }
+        let isLive = kind == .video && element.context.mode == .realTime
+        guard isLive, let old = attachments[index].key, old.isCoded(form) else { return choose(index) }
+        let key = sink.choose(from: form)
+        if let pending = attachments[index].handover {
+            guard pending.key != key else { return }
+            attachments[index].handover = nil
+            leave(pending.key, pending)
+        }
+        guard key != old else { return }
+        guard key.isCoded(form) else { return choose(index) }
+        let handover = Handover(source: self, sink: sink, key: key)
+        attachments[index].handover = handover
+        let rendition = rendition(key)
+        rendition.add(handover)
+        rendition.requestKeyFrame()
+    }
+
+    /// The new rendition's key frame is there: from it on it feeds the sink.
+    fileprivate func finish(_ handover: Handover, format: EncodedFormat?, frame: MediaItem) {
+        guard let index = attachments.firstIndex(where: { $0.handover === handover }) else { return }
+        let old = attachments[index].key
+        attachments[index].handover = nil
+        attachments[index].key = handover.key
+        renditions[handover.key]?.replace(handover, by: handover.sink)
+        if let old { leave(old, handover.sink) }
+        if let format { handover.sink.receive(.format(format)) }
+        handover.sink.receive(frame)
+        updateTranscoding()
+    }
 
     /// Changes the target of the rendition a sink gets, if nobody shares it.
     package func setBitrate(_ bitrate: Int, for sink: any MediaSink) {
@@ -117,6 +156,8 @@ package final class MediaSource {
         return native
     }
 
+    var receivedSound: ReceivedRendition? { renditions[.raw] as? ReceivedRendition }
+
     private func choose(_ index: Int) {
         guard let form else { return }
         let sink = attachments[index].sink
@@ -124,6 +165,8 @@ package final class MediaSource {
         if key == .raw, !isEncoded { key = .native }
         guard key != attachments[index].key else { return }
         let old = attachments[index].key
+        if let handover = attachments[index].handover { leave(handover.key, handover) }
+        attachments[index].handover = nil
         attachments[index].key = key
         if let old { leave(old, sink) }
         rendition(key).add(sink)
@@ -143,6 +186,7 @@ package final class MediaSource {
         let made: Rendition =
             switch key {
             case .native: Rendition(source: self)
+            case .raw where reception != nil && element.context.mode == .realTime: ReceivedRendition(source: self)
             case .raw: DecodedRendition(source: self)
             case .video, .audio: EncodedRendition(source: self, key: key)
             }
@@ -188,6 +232,38 @@ package final class MediaSource {
             for pad in listeners { pad.setFlowing(false) }
         }
         framesAtLastCheck = framesSeen
+    }
+}
+
+/// Waits at a rendition for its key frame, on behalf of a sink that is still fed by another one.
+private final class Handover: MediaSink {
+    private unowned let source: MediaSource
+    let sink: any MediaSink
+    let key: RenditionKey
+    private var format: EncodedFormat?
+
+    init(source: MediaSource, sink: any MediaSink, key: RenditionKey) {
+        self.source = source
+        self.sink = sink
+        self.key = key
+    }
+
+    func choose(from form: NativeForm) -> RenditionKey { key }
+    var hasRoom: Bool { true }
+    func receive(_ item: MediaItem) {
+        if case .format(let format) = item { self.format = format }
+        if case .encoded(let frame) = item, frame.isKey { source.finish(self, format: format, frame: item) }
+    }
+}
+
+extension RenditionKey {
+    /// Whether coded frames come by it, of a source of that form.
+    fileprivate func isCoded(_ form: NativeForm) -> Bool {
+        switch self {
+        case .video, .audio: true
+        case .native: if case .encoded = form { true } else { false }
+        case .raw: false
+        }
     }
 }
 

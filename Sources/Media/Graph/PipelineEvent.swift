@@ -15,6 +15,22 @@ package struct PipelineEvent: Sendable {
         case recording
         case paused
         case stopped
+        /// A local ICE candidate for the peer; the text begins with `candidate:`.
+        case iceCandidateFound(candidate: String, mid: String, line: Int)
+        case iceGatheringDone
+        case iceComponentStateChanged(IceComponentState)
+        /// Whole candidate lines.
+        case newCandidatePairSelected(local: String, remote: String)
+        case dtlsConnectionStateChange(DtlsConnectionState)
+        case mediaSessionStarted
+        case connectionStateChanged(old: ConnectionState, new: ConnectionState)
+        case mediaStateChanged(old: MediaState, new: MediaState)
+        case dataChannelOpened(Int)
+        case dataChannelClosed(Int)
+        /// The SRTP key for that kind of media has protected nearly as many packets as it may.
+        case onKeySoftLimit(MediaKind)
+        /// A telephone key was pressed (RFC 4733): 0–9, 10 star, 11 pound, 12–15 A–D.
+        case keyPressed(Int)
     }
     /// The element's name in its pipeline.
     package let element: String
@@ -23,6 +39,22 @@ package struct PipelineEvent: Sendable {
 }
 
 package enum UriEndpointState: String, Hashable, Sendable { case stop = "STOP", start = "START", pause = "PAUSE" }
+
+/// Of the ICE component of a `WebRtcEndpoint`.
+package enum IceComponentState: String, Hashable, Sendable {
+    case disconnected = "DISCONNECTED", gathering = "GATHERING", connecting = "CONNECTING", connected = "CONNECTED"
+    case ready = "READY", failed = "FAILED"
+}
+
+package enum DtlsConnectionState: String, Hashable, Sendable {
+    case new = "NEW", connecting = "CONNECTING", connected = "CONNECTED", closed = "CLOSED", failed = "FAILED"
+}
+
+/// Whether all transports of an endpoint are up.
+package enum ConnectionState: String, Hashable, Sendable { case disconnected = "DISCONNECTED", connected = "CONNECTED" }
+
+/// Whether RTCP of the peer arrives.
+package enum MediaState: String, Hashable, Sendable { case disconnected = "DISCONNECTED", connected = "CONNECTED" }
 
 /// Kurento's error event types, as far as elements raise them.
 package enum ErrorType: String, Hashable, Sendable {

@@ -5,6 +5,8 @@ final class EncodedRendition: Rendition, MediaSink {
     private let key: RenditionKey
     private var stage: Stage<EncodeInput, MediaItem>?
     private var record: StageRecord?
+    /// What the encoder was told; nil: nothing beyond its specification.
+    private var bitrate: Int?
     // The source owns both; a strong reference would close a ring, for the decoded form holds its sinks.
     private weak var upstream: Rendition?
     /// Where the next key frame is. The encoder's first frame is one, so at first it is under way.
@@ -74,9 +76,26 @@ final class EncodedRendition: Rendition, MediaSink {
         upstream = nil
     }
 
-    override func subscribersChanged() { record?.sharedBy = max(record?.sharedBy ?? 0, sinkCount) }
+    override func subscribersChanged() {
+        record?.sharedBy = max(record?.sharedBy ?? 0, sinkCount)
+        // What one sink asked for does not bind the next.
+        if sinkCount > 1, let specified { setBitrate(specified) }
+    }
 
-    func setBitrate(_ bitrate: Int) { stage?.push(.bitrate(bitrate), droppable: false) }
+    /// The bit rate from now on, while one sink has this rendition for itself.
+    func setBitrate(_ bitrate: Int) {
+        guard bitrate != self.bitrate ?? specified else { return }
+        self.bitrate = bitrate
+        stage?.push(.bitrate(bitrate), droppable: false)
+    }
+
+    private var specified: Int? {
+        switch key {
+        case .video(let specification): specification.bitrate
+        case .audio(let specification): specification.bitrate
+        case .native, .raw: nil
+        }
+    }
 
     // MARK: As a sink of the decoded rendition
 

@@ -51,6 +51,12 @@ class Rendition {
         if !subscribers.isEmpty { roomAvailable() }
     }
 
+    /// `new` takes over the place of `old`, in the middle of the stream.
+    func replace(_ old: any MediaSink, by new: any MediaSink) {
+        guard let index = subscribers.firstIndex(where: { $0.sink === old }) else { return }
+        subscribers[index] = Subscriber(sink: new, needsKeyFrame: false)
+    }
+
     func subscribersChanged() {}
 
     // MARK: Downstream

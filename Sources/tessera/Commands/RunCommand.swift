@@ -59,6 +59,10 @@ enum RunCommand {
                 return .success
             }
             let plan = try document.plan(try document.settings(line.all("--set")))
+            if let door = plan.doors.first {
+                throw UsageError(
+                    "“\(line.operands[0])” has a door '\(door.name)' where peers join; use `tessera serve`")
+            }
             try checkFiles(plan)
             return run(plan, try options(line))
         } catch let errors as DocumentErrors {
@@ -67,7 +71,7 @@ enum RunCommand {
     }
 
     /// A recording that would overwrite what is being played, or another recording, is refused before anything opens.
-    private static func checkFiles(_ plan: PipelinePlan) throws {
+    static func checkFiles(_ plan: PipelinePlan) throws {
         func files(_ className: String) -> [(element: String, uri: String, path: String)] {
             plan.elements.compactMap { element in
                 guard element.className == className, let uri = element.arguments.string("uri") else { return nil }

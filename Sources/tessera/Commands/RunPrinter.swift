@@ -91,8 +91,44 @@ extension PipelineEvent {
         case .recording: members.append(("event", "Recording"))
         case .paused: members.append(("event", "Paused"))
         case .stopped: members.append(("event", "Stopped"))
+        default: members += detail.connectionMembers
         }
         return .object(members.map { JSON.Member($0.0, $0.1) })
+    }
+}
+
+extension PipelineEvent.Detail {
+    /// Of the events of endpoints with a peer.
+    fileprivate var connectionMembers: [(String, JSON)] {
+        func states(_ event: String, _ old: String, _ new: String) -> [(String, JSON)] {
+            [("event", .string(event)), ("oldState", .string(old)), ("newState", .string(new))]
+        }
+        switch self {
+        case .iceCandidateFound(let candidate, let mid, let line):
+            return [
+                ("event", "IceCandidateFound"), ("candidate", .string(candidate)), ("sdpMid", .string(mid)),
+                ("sdpMLineIndex", .int(line)),
+            ]
+        case .iceGatheringDone: return [("event", "IceGatheringDone")]
+        case .iceComponentStateChanged(let state):
+            return [("event", "IceComponentStateChanged"), ("state", .string(state.rawValue))]
+        case .newCandidatePairSelected(let local, let remote):
+            return [
+                ("event", "NewCandidatePairSelected"), ("localCandidate", .string(local)),
+                ("remoteCandidate", .string(remote)),
+            ]
+        case .dtlsConnectionStateChange(let state):
+            return [("event", "DtlsConnectionStateChange"), ("state", .string(state.rawValue))]
+        case .mediaSessionStarted: return [("event", "MediaSessionStarted")]
+        case .connectionStateChanged(let old, let new):
+            return states("ConnectionStateChanged", old.rawValue, new.rawValue)
+        case .mediaStateChanged(let old, let new): return states("MediaStateChanged", old.rawValue, new.rawValue)
+        case .dataChannelOpened(let id): return [("event", "DataChannelOpened"), ("channelId", .int(id))]
+        case .dataChannelClosed(let id): return [("event", "DataChannelClosed"), ("channelId", .int(id))]
+        case .onKeySoftLimit(let kind): return [("event", "OnKeySoftLimit"), ("mediaType", .media(kind))]
+        case .keyPressed(let key): return [("event", "KeyPressed"), ("key", .int(key))]
+        default: return []
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
+#include "CLinuxNetwork.h"
+
 /// Names the calling thread (at most 15 bytes are kept) as `top -H` and debuggers show it.
 void clinux_name_thread(const char *name);
 /// Sets the nice value of the calling thread alone; 0 on success, else an errno value.
@@ -17,3 +19,5 @@ int clinux_core_count(void);
 int clinux_terminal_columns(int descriptor);
 /// Limits malloc to `count` arenas, so that what one thread frees serves the others.
 void clinux_limit_arenas(int count);
+/// Writes the system's words for an error number.
+void clinux_error_text(int error, char *text, int size);

@@ -1,0 +1,179 @@
+import Core
+import Media
+import RTP
+import SDP
+import WebRTC
+
+/// What is connected to an RTP endpoint and goes out to its peer: takes what the peer can decode, passes it through
+/// where that is so, and otherwise asks for a rendition that the peer's line carries.
+final class RTPSink: MediaSink {
+    private unowned let endpoint: BaseRtpEndpoint
+    private let kind: MediaKind
+    private var format: EncodedFormat?
+    private var ladder: [VideoSpecification] = []
+    private var selector: RungSelector?
+    /// Counts renditions, so that the stream knows when another one begins.
+    private var source: UInt32 = 0
+    /// What the encoder was last told.
+    private var bitrate: Int?
+    /// Coded sound with all its headers, in bits per second.
+    private static let soundRate = 70_000
+    /// An encoder makes no pictures worth looking at with less than this part of its rung's rate.
+    private static let leastPart = 4
+    /// Room in a packet besides the payload: header and extensions.
+    private static let headerRoom = 40
+
+    init(endpoint: BaseRtpEndpoint, kind: MediaKind) {
+        self.endpoint = endpoint
+        self.kind = kind
+    }
+
+    // MARK: What is taken
+
+    func choose(from form: NativeForm) -> RenditionKey {
+        guard let track = endpoint.outgoing(kind) else {
+            // Nothing agreed yet: what comes by nature costs nothing.
+            return .native
+        }
+        switch form {
+        case .encoded(.video(let format)):
+            if let codec = track.codec(named: format.codec.rawValue), endpoint.fits(format) {
+                track.use(codec)
+                selector = nil
+                return .native
+            }
+            return rung(track, width: format.width, height: format.height, rate: format.frameRate ?? Rational(30, 1))
+        case .encoded(.audio(let format)):
+            if let codec = track.codec(named: format.codec.rawValue) {
+                track.use(codec)
+                return .native
+            }
+            return sound(track, channels: format.channels)
+        case .pictures(let width, let height, let rate): return rung(track, width: width, height: height, rate: rate)
+        case .sound(let channels): return sound(track, channels: channels)
+        case .messages: return .native
+        }
+    }
+
+    private func sound(_ track: OutgoingTrack, channels: Int) -> RenditionKey {
+        if let codec = track.media.sendCodec { track.use(codec) }
+        let codec = AudioCodec(rawValue: track.codec.name.lowercased()) ?? .opus
+        guard codec == .opus else { return .audio(AudioSpecification(codec: codec, channels: 1, bitrate: 64_000)) }
+        return .audio(
+            AudioSpecification(channels: min(2, channels), bitrate: 48_000 * min(2, channels), complexity: 5, fec: true)
+        )
+    }
+
+    /// The rung of the ladder that the peer's line carries (design: whole, half and quarter size).
+    private func rung(_ track: OutgoingTrack, width: Int, height: Int, rate: Rational) -> RenditionKey {
+        if let codec = track.media.sendCodec { track.use(codec) }
+        let codec = VideoCodec(rawValue: track.codec.name.lowercased()) ?? .vp8
+        let ladder = Ladder(width: width, height: height, frameRate: rate, codec: codec).rungs
+        if ladder != self.ladder {
+            self.ladder = ladder
+            var selector = RungSelector(rates: ladder.map(\.bitrate), overhead: 100_000)
+            let estimate = endpoint.session(sending: kind)?.sender.mediaTarget ?? 0
+            selector.begin(estimate: estimate)
+            self.selector = selector
+            endpoint.session(sending: kind)?.sender.setWish(selector.wish ?? selector.ceiling)
+        }
+        return .video(ladder[min(selector?.rung ?? 0, ladder.count - 1)])
+    }
+
+    /// The estimate of the line has changed.
+    func targetChanged(_ target: Int, at now: Instant) {
+        guard var selector else { return }
+        let changed = selector.update(estimate: target, at: now)
+        self.selector = selector
+        followTarget()
+        guard changed != nil else { return }
+        endpoint.session(sending: kind)?.sender.setWish(selector.wish ?? selector.ceiling)
+        endpoint.inputs[kind]?.reconsider()
+    }
+
+    /// Tells an encoder that works for this peer alone what the line carries: less than the rung's rate where that is
+    /// too much, somewhat more where the next rung does not fit.
+    private func followTarget() {
+        guard let selector, let session = endpoint.session(sending: kind), selector.rung < ladder.count else { return }
+        let rate = ladder[selector.rung].bitrate
+        let room = session.sender.mediaTarget - (session.outgoing(.audio) == nil ? 0 : RTPSink.soundRate)
+        let wanted = min(max(room, rate / RTPSink.leastPart), rate + rate / 2)
+        // Every change costs the encoder something.
+        guard abs(wanted - (bitrate ?? rate)) > wanted / 16 else { return }
+        bitrate = wanted
+        endpoint.inputs[kind]?.setBitrate(wanted)
+    }
+
+    // MARK: What comes
+
+    var hasRoom: Bool { true }
+
+    func receive(_ item: MediaItem) {
+        switch item {
+        case .format(let format):
+            self.format = format
+            source &+= 1
+            // Another encoder, which knows only its specification.
+            bitrate = nil
+            followTarget()
+        case .encoded(let frame):
+            endpoint.framesIn += 1
+            send(frame)
+        default: break
+        }
+    }
+
+    private func send(_ frame: EncodedFrame) {
+        guard let session = endpoint.session(sending: kind), let track = session.outgoing(kind),
+            endpoint.isConnected(session)
+        else { return }
+        let now = endpoint.context.host.now()
+        switch format {
+        case .video(let format):
+            guard format.codec.rawValue == track.codec.name.lowercased() else { return }
+            let sizeMax = endpoint.mtu - RTPSink.headerRoom
+            guard let cut = endpoint.cutter.cut(frame, format, sizeMax: sizeMax) else {
+                endpoint.warn("a frame is not what \(format.codec.rawValue) says and was not sent")
+                return
+            }
+            session.send(cut, on: track, source: source, at: now)
+            // What repair leaves over changes without the target.
+            followTarget()
+        case .audio(let format):
+            guard format.codec.rawValue == track.codec.name.lowercased() else { return }
+            session.send(OutgoingFrame(sound: frame.payload, pts: frame.pts), on: track, source: source, at: now)
+        case nil: return
+        }
+        endpoint.touch()
+    }
+}
+
+/// Renditions of one picture for lines of different width: whole size, half and quarter, each with the bit rate at
+/// which it looks well for a conference.
+struct Ladder {
+    /// Rising.
+    let rungs: [VideoSpecification]
+
+    /// Bits per pixel and picture at 1280×720 and 30 fps with 1.5 Mbit/s; smaller pictures need more.
+    private static let bitsPerPixel = 0.054
+    /// No rung is smaller than this on its longer side.
+    private static let sideMin = 160
+
+    init(width: Int, height: Int, frameRate: Rational, codec: VideoCodec) {
+        let (width, height) = (width > 0 ? width : 640, height > 0 ? height : 360)
+        var rungs: [VideoSpecification] = []
+        for step in [4, 2, 1] {
+            let (w, h) = (width / step & ~1, height / step & ~1)
+            guard step == 1 || max(w, h) >= Ladder.sideMin else { continue }
+            // 1500, 500 and 165 kbit/s at 720p: a third for a quarter of the pixels.
+            let pixels = Double(w * h)
+            let density = Ladder.bitsPerPixel * (921_600 / max(pixels, 1)).squareRoot().squareRoot()
+            let rate = max(100_000, Int(pixels * frameRate.value * density) / 10_000 * 10_000)
+            var specification = VideoSpecification(
+                codec: codec, width: max(2, w), height: max(2, h), frameRate: frameRate, bitrate: rate)
+            specification.isBaseline = codec == .h264
+            rungs.append(specification)
+        }
+        self.rungs = rungs
+    }
+}

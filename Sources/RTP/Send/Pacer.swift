@@ -1,0 +1,101 @@
+package import Core
+
+/// A leaky bucket over all that one peer is sent: says when the next packet may go, and of which kind.
+///
+/// Sound goes at once and counts; retransmissions go before pictures, padding only in probes. The bucket leaks at 2.5
+/// times the target, so that a frame is out before the next one comes while no burst exceeds 5 ms of that rate. A plain
+/// value; owned by `RTPSender`.
+package struct Pacer: Sendable {
+    /// How much faster than the target packets may leave (the margin for frames that exceed their share).
+    private static let factor = 2.5
+    /// What may leave at once, in seconds of the pacing rate.
+    private static let burst = 0.005
+    /// What waits longer than this at the pacing rate is stale: the sender drops it and asks for a key frame.
+    package static let queueTimeMax = MediaTime.seconds(1)
+    /// A probe lags behind its times by no more than this before it is cut off: a host that did not turn for long.
+    private static let probeLagMax = MediaTime.milliseconds(20)
+
+    /// What may be sent now.
+    package enum Turn: Hashable, Sendable {
+        /// Nothing paced; wait for `deadline`.
+        case wait
+        /// Retransmissions, then pictures.
+        case media
+        /// The same, and padding if there are none; the packet belongs to this cluster.
+        case probe(ProbeCluster.ID)
+    }
+
+    /// Bits per second at which the bucket leaks.
+    package private(set) var rate: Double
+    /// Bytes in the bucket.
+    private var debt = 0.0
+    private var updated: Instant?
+    /// The bucket was full: wait until it is empty, so that packets leave in runs.
+    private var isFull = false
+    private var probe: (cluster: ProbeCluster, began: Instant?, packets: Int, bytes: Int)?
+
+    package init(target: Int) { rate = Double(target) * Self.factor }
+
+    package mutating func setTarget(_ target: Int, at now: Instant) {
+        leak(at: now)
+        rate = max(1000, Double(target) * Self.factor)
+    }
+
+    package var isProbing: Bool { probe != nil }
+
+    /// Begins a probe; one that is under way is cut off.
+    package mutating func begin(_ cluster: ProbeCluster) { probe = (cluster, nil, 0, 0) }
+
+    /// What may be sent at `now`.
+    package mutating func turn(at now: Instant) -> Turn {
+        if let probe {
+            guard let due = probeDue(probe.cluster) else { return .probe(probe.cluster.id) }
+            if now - due > Self.probeLagMax {
+                self.probe = nil
+            } else {
+                return now >= due ? .probe(probe.cluster.id) : .wait
+            }
+        }
+        leak(at: now)
+        if isFull, debt > 0 { return .wait }
+        isFull = false
+        return .media
+    }
+
+    /// A packet of `size` bytes has left.
+    package mutating func sent(_ size: Int, in turn: Turn, at now: Instant) {
+        leak(at: now)
+        debt += Double(size)
+        if debt >= rate / 8 * Self.burst { isFull = true }
+        guard case .probe(let id) = turn, var run = probe, run.cluster.id == id else { return }
+        run.began = run.began ?? now
+        run.packets += 1
+        run.bytes += size
+        let isDone = run.packets >= run.cluster.packetsMin && run.bytes >= run.cluster.bytesMin
+        probe = isDone ? nil : run
+    }
+
+    /// Nothing was there to send in a probe: it ends.
+    package mutating func endProbe() { probe = nil }
+
+    /// When `turn` says something else than `wait`; nil: it does already.
+    package func deadline(at now: Instant) -> Instant? {
+        if let probe { return probeDue(probe.cluster).map { max($0, now) } }
+        guard isFull, let updated else { return nil }
+        let time = updated + .seconds(debt * 8 / rate) + MediaTime(nanoseconds: 1)
+        return time > now ? time : nil
+    }
+
+    /// How long `bytes` take at the pacing rate.
+    package func time(for bytes: Int) -> MediaTime { .seconds(Double(bytes * 8) / rate) }
+
+    private func probeDue(_ cluster: ProbeCluster) -> Instant? {
+        guard let probe, let began = probe.began else { return nil }
+        return began + .seconds(Double(probe.bytes * 8) / Double(max(1, cluster.rate)))
+    }
+
+    private mutating func leak(at now: Instant) {
+        if let updated, now > updated { debt = max(0, debt - (now - updated).seconds * rate / 8) }
+        updated = max(updated ?? now, now)
+    }
+}
