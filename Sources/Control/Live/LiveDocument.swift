@@ -73,11 +73,7 @@ package final class LiveDocument: LiveRoom {
     }
 
     package func leave(_ id: String) async -> Bool {
-        await pipeline.perform { [floor] context in
-            guard let session = floor.sessions[id] else { return false }
-            floor.remove(session, "left", context)
-            return true
-        }
+        await pipeline.perform { [floor] context in floor.leave(id, context) }
     }
 
     package func statistics() async -> JSON {

@@ -46,6 +46,9 @@ final class LiveFloor: @unchecked Sendable {
     private(set) var refused = 0
     /// Why sessions ended, and how often.
     private(set) var endings: [String: Int] = [:]
+    /// Sessions whose connection ended before their peer said good-bye over HTTP, the last ones.
+    private var endedBefore: [String] = []
+    private static let endedBeforeMax = 1000
     var isDraining = false
 
     init(plan: PipelinePlan, services: RealTimeServices, limits: LiveLimits) {
@@ -225,8 +228,26 @@ final class LiveFloor: @unchecked Sendable {
             })
     }
 
+    /// Ends a session at its peer's wish; false where there is none of that name. A peer that closes its connection
+    /// first, as browsers do, may find the session gone: its good-bye is right all the same, once.
+    func leave(_ id: String, _ context: PipelineContext) -> Bool {
+        if let session = sessions[id] {
+            remove(session, LiveFloor.leftByWish, context)
+            return true
+        }
+        guard let place = endedBefore.firstIndex(of: id) else { return false }
+        endedBefore.remove(at: place)
+        return true
+    }
+
+    private static let leftByWish = "left"
+
     func remove(_ session: Session, _ reason: String, _ context: PipelineContext) {
         guard sessions.removeValue(forKey: session.id) != nil else { return }
+        if reason != LiveFloor.leftByWish {
+            if endedBefore.count == LiveFloor.endedBeforeMax { endedBefore.removeFirst() }
+            endedBefore.append(session.id)
+        }
         byName[session.name] = nil
         left += 1
         endings[reason, default: 0] += 1
