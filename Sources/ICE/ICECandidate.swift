@@ -57,6 +57,10 @@ package struct ICECandidate: Hashable, Sendable, CustomStringConvertible {
     /// From `candidate:…`, also with `a=` before it or without either.
     package init(_ text: String) throws(ICECandidateError) {
         guard text.utf8.count <= ICELimits.candidateBytes else { throw .tooLong }
+        // RFC 8839, section 5.1, knows ASCII only; other characters may join with the blanks between the words.
+        guard text.utf8.allSatisfy({ (0x20...0x7E).contains($0) || (9...13).contains($0) }) else {
+            throw .malformed("characters outside ASCII")
+        }
         var line = text[...]
         for prefix in ["a=", "candidate:"] where line.hasPrefix(prefix) { line = line.dropFirst(prefix.count) }
         let words = line.split(whereSeparator: { $0 == " " || $0 == "\r" || $0 == "\n" || $0 == "\t" })
