@@ -35,7 +35,8 @@ package final class Peer {
 
     package let ice: ICEAgent
     package let session: RTPSession
-    package let data = DataChannels()
+    /// Another one after a new DTLS association: an SCTP association does not outlive the one it runs over.
+    package private(set) var data = DataChannels()
     package private(set) var dtls: DTLSConnection
     package private(set) var srtp = SRTPContext()
     package private(set) var counters = PeerCounters()
@@ -77,6 +78,9 @@ package final class Peer {
         guard let transport = negotiated.transports.first else { return }
         if agreement != nil, transport.isNewDTLSAssociation {
             dtls.close(at: now)
+            data.end(abort: true, at: now)
+            while let event = data.pollEvent() { events.append(.data(event)) }
+            data = DataChannels()
             dtls = DTLSConnection(context: configuration.dtls)
             srtp = SRTPContext()
             hasStartedDTLS = false
