@@ -108,7 +108,8 @@ package final class RTPSession {
             }
             if kind == .video, media.codecs.contains(where: { $0.feedback.contains("goog-remb") }) { usesREMB = true }
         }
-        for media in session.media where media.transport == transport {
+        // A refused line has no transport, and ends what it had.
+        for media in session.media where media.transport == transport || !media.isActive {
             guard let kind = media.kind, kind != .data else { continue }
             applyIncoming(media, kind)
             applyOutgoing(media, kind)
