@@ -89,8 +89,10 @@ package final class PipelineContext {
     package var onEvent: (PipelineEvent) -> Void = { _ in }
     /// Offline, set when a stalled source was left behind: two runs may then differ.
     package var isReproducible = true
-    /// Every stage that ever ran here, in order of creation, for the summary.
+    /// Every stage that ever ran here, in order of creation, for the summary. Of a pipeline without an end, the last
+    /// `stageRecordsMax`: people come and go, and each brings some.
     package private(set) var stageRecords: [StageRecord] = []
+    private static let stageRecordsMax = 1024
 
     /// Where sound from networks is received.
     private(set) lazy var receptionDesk = ReceptionDesk(self)
@@ -185,6 +187,9 @@ package final class PipelineContext {
         elementName: String, kind: StageRecord.Kind, codec: String? = nil, detail: String = ""
     ) -> StageRecord {
         let record = StageRecord(element: elementName, kind: kind, codec: codec, detail: detail)
+        if !configuration.endsWithInputs, stageRecords.count >= PipelineContext.stageRecordsMax {
+            stageRecords.removeFirst()
+        }
         stageRecords.append(record)
         return record
     }
