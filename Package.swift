@@ -96,9 +96,8 @@ let package = Package(
         .executableTarget(
             name: "bench-sound", dependencies: ["Core", "Media", "Codecs", "TestKit", "COpus"],
             path: "Benchmarks/Sound", swiftSettings: settings),
-        .target(name: "CountMalloc", path: "Benchmarks/CountMalloc"),
         .executableTarget(
-            name: "bench-network", dependencies: ["Core", "Reactor", "CountMalloc"], path: "Benchmarks/Network",
+            name: "bench-network", dependencies: ["Core", "Reactor", "CAllocations"], path: "Benchmarks/Network",
             swiftSettings: settings),
         .executableTarget(
             name: "bench-floor", dependencies: ["CFFmpeg", "COpus", "CVpx", "CYUV"], path: "Benchmarks/Floor",

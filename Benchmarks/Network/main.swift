@@ -1,7 +1,7 @@
 // What a packet costs on the loop: `swift run -c release bench-network`. Two sockets on loopback, one loop: it sends a
 // run of packets, then receives them, so the figures are of one core, the kernel's part included.
 import Core
-import CountMalloc
+import CAllocations
 import Glibc
 import Reactor
 
@@ -73,7 +73,7 @@ final class Bench: @unchecked Sendable {
     }()
 
     func begin() {
-        start = (host.threadCPUNanoseconds(), countmalloc_calls())
+        start = (host.threadCPUNanoseconds(), Int(callocations_count()))
         round()
     }
 
@@ -90,7 +90,7 @@ final class Bench: @unchecked Sendable {
         left -= 1
         if left > 0 { return loop.post { [self] in round() } }
         let nanoseconds = Double(host.threadCPUNanoseconds() - start.nanoseconds)
-        let allocations = Double(countmalloc_calls() - start.allocations)
+        let allocations = Double(Int(callocations_count()) - start.allocations)
         done(Result(nanoseconds: nanoseconds, allocations: allocations, packets: Double(sent)))
     }
 }

@@ -38,7 +38,7 @@ extension PlanBuilder {
             return nil
         }
         let isHub = isHub(element.className)
-        // Peers bring and take what is seen and heard; their messages stay outside.
+        // Peers bring and take what is seen and heard; messages have their own way.
         let kinds = [MediaKind.audio, .video]
         let sinks = media(of: index, \.sinks)
         let sources = media(of: index, \.sources)
