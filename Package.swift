@@ -46,6 +46,23 @@ let package = Package(
         .systemLibrary(name: "CSRTP", path: "Sources/C/CSRTP", pkgConfig: "libsrtp2"),
         .systemLibrary(name: "CSCTP", path: "Sources/C/CSCTP"),
         .systemLibrary(name: "CWebSockets", path: "Sources/C/CWebSockets", pkgConfig: "libwebsockets"),
+        // Their .pc files carry a flag that packages may not set, so the folders of the headers are named here.
+        .target(
+            name: "CPango", path: "Sources/C/CPango",
+            cSettings: [
+                .unsafeFlags(
+                    [
+                        "include/pango-1.0", "include/glib-2.0", "lib/x86_64-linux-gnu/glib-2.0/include",
+                        "lib/aarch64-linux-gnu/glib-2.0/include", "include/harfbuzz", "include/cairo",
+                    ].flatMap { ["-isystem", "/usr/\($0)"] })
+            ],
+            linkerSettings: ["pangocairo-1.0", "pango-1.0", "cairo", "gobject-2.0"].map { .linkedLibrary($0) }),
+        .systemLibrary(name: "CZBar", path: "Sources/C/CZBar", pkgConfig: "zbar"),
+        // OpenCV's own .pc names every module there is; three are enough.
+        .target(
+            name: "COpenCV", path: "Sources/C/COpenCV",
+            cxxSettings: [.unsafeFlags(["-isystem", "/usr/include/opencv4"])],
+            linkerSettings: ["opencv_objdetect", "opencv_imgproc", "opencv_core"].map { .linkedLibrary($0) }),
         // 1
         room("Core", []),
         // 2
@@ -59,8 +76,15 @@ let package = Package(
         room("Codecs", ["Core", "Media", "CFFmpeg", "COpus", "CVpx", "CYUV"]),
         room("Mixing", ["Core", "Media", "CYUV", "CScale"]),
         room("Files", ["Core", "Media", "CFFmpeg"]),
+        room("Graphics", ["Core", "Media", "CFFmpeg", "CPango"]),
+        room("Vision", ["Core", "Media", "COpenCV", "CZBar"]),
         // 4
-        room("Elements", ["Core", "Media", "Codecs", "Mixing", "Files", "RTP", "ICE", "SDP", "Transport", "WebRTC"]),
+        room(
+            "Elements",
+            [
+                "Core", "Media", "Codecs", "Mixing", "Files", "Graphics", "Vision", "RTP", "ICE", "SDP", "Transport",
+                "WebRTC",
+            ]),
         // 5
         room("Control", ["Core", "Media", "Mixing", "Files", "Elements"]),
         room("Reactor", ["Core", "CLinux", "CWebSockets"]),
@@ -73,7 +97,8 @@ let package = Package(
             exclude: ["README.md"],
             resources: [
                 .embedInCode("Web/index.html"), .embedInCode("Web/page.css"), .embedInCode("Web/page.js"),
-                .embedInCode("Web/whip.js"), .embedInCode("Web/charts.js"),
+                .embedInCode("Web/whip.js"), .embedInCode("Web/charts.js"), .embedInCode("Web/inspect.html"),
+                .embedInCode("Web/inspect.css"), .embedInCode("Web/inspect.js"), .embedInCode("Web/graph.js"),
             ],
             swiftSettings: settings),
         // T
@@ -105,20 +130,34 @@ let package = Package(
         .executableTarget(
             name: "bench-sending", dependencies: ["Core", "RTP", "TestKit", "CAllocations"], path: "Benchmarks/Sending",
             swiftSettings: settings),
+        // Two servers of one process call each other over real sockets, and are flooded.
+        .target(
+            name: "LoopbackRig", dependencies: ["Core", "Media", "WebRTC", "Elements", "Reactor", "TestKit", "CLinux"],
+            path: "Tests/LoopbackRig", swiftSettings: settings),
+        .executableTarget(
+            name: "bench-endpoints",
+            dependencies: [
+                "Core", "RTP", "Media", "Transport", "WebRTC", "Elements", "Reactor", "LoopbackRig", "CAllocations",
+            ], path: "Benchmarks/Endpoints", swiftSettings: settings),
         tests("CoreTests", ["Core", "TestKit"]),
         tests("SDPTests", ["Core", "SDP"], exclude: ["Fixtures"]),
         tests("RTPTests", ["Core", "RTP", "TestKit"]),
-        tests("TransportTests", ["Core", "Transport", "COpenSSL", "CLibraryClock", "TestKit"]),
+        tests(
+            "TransportTests",
+            [
+                "Core", "RTP", "ICE", "SDP", "Transport", "WebRTC", "COpenSSL", "CLibraryClock", "TestKit",
+            ]),
         tests("ICETests", ["Core", "ICE"]),
         tests("MediaTests", ["Core", "Media", "Elements", "TestKit"]),
         tests("CodecsTests", ["Core", "Media", "Codecs", "CFFmpeg", "TestKit"]),
         tests("MixingTests", ["Core", "Media", "Mixing", "TestKit", "CScale"], exclude: ["Goldens"]),
         tests("FilesTests", ["Core", "Media", "Files", "TestKit"]),
+        tests("GraphicsTests", ["Core", "Media", "Graphics", "TestKit"]),
         tests(
             "ElementsTests",
             [
-                "Core", "Media", "Codecs", "Mixing", "Files", "SDP", "Transport", "RTP", "WebRTC", "Elements",
-                "Reactor", "TestKit",
+                "Core", "Media", "Codecs", "Mixing", "Files", "Graphics", "Vision", "SDP", "Transport", "RTP", "ICE",
+                "WebRTC", "Elements", "Reactor", "TestKit", "LoopbackRig",
             ]),
         tests("ControlTests", ["Core", "Media", "Elements", "Control", "TestKit"]),
         tests("ReactorTests", ["Core", "Media", "Codecs", "Elements", "Files", "Reactor", "TestKit"]),
@@ -133,15 +172,23 @@ let package = Package(
         .executableTarget(
             name: "simulate", dependencies: ["Core", "Simulation"], path: "Tests/Simulation/Shell",
             swiftSettings: settings),
+        // One of these networks between real peers.
+        .executableTarget(
+            name: "relay", dependencies: ["Core", "Reactor", "Simulation", "TestKit"], path: "Tests/Simulation/Relay",
+            swiftSettings: settings),
         tests("SimulationTests", ["Core", "Simulation"]),
         // Fuzzing: what is done with the bytes, and the kept inputs as tests (Tests/Fuzz/README.md).
         .target(
-            name: "FuzzTargets", dependencies: ["Core", "RTP", "ICE", "SDP", "Transport", "Codecs", "Control"],
+            name: "FuzzTargets",
+            dependencies: [
+                "Core", "RTP", "ICE", "SDP", "Transport", "Codecs", "Media", "Files", "Elements", "Control", "TestKit",
+            ],
             path: "Tests/Fuzz/Targets",
             swiftSettings: settings),
         .testTarget(
             name: "FuzzTests", dependencies: ["Core", "FuzzTargets"], path: "Tests/Fuzz/Replay",
             swiftSettings: settings),
     ] + fuzzShell,
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
 )

@@ -4,7 +4,12 @@ Speech is made by espeak-ng, carried by `bench-sound speech` (encoder, line, rec
 compared with what went in. Needs espeak-ng, ffmpeg and, from PyPI, pesq and numpy:
 
     swift build -c release --product bench-sound && python3 Benchmarks/speech.py
+
+Or between two whole peers over the networks of docs/robustness.md, the given number of seeds of each:
+
+    swift build -c release --product simulate && python3 Benchmarks/speech.py peers 10
 """
+import os
 import pathlib
 import subprocess
 import sys
@@ -23,8 +28,18 @@ LOSSES = [0, 2, 5, 10, 20]
 SEEDS = [1, 2, 3]
 
 
-def tool():
-    return next((path for path in [pathlib.Path(".build/release/bench-sound")] if path.exists()), None)
+NETWORKS = ["loss-0", "loss-2", "loss-5", "loss-10", "loss-20", "bursts", "jitter", "reordering", "duplication",
+            "bottleneck", "outage", "sender-moves", "receiver-moves"]
+# Speech is repeated after so many seconds; compared are those from FIRST on, after an outage the next ones.
+LOOP, FIRST, AFTER_OUTAGE = 8, 8, 16
+RATE = 48000
+
+
+def tool(name):
+    program = pathlib.Path(".build/release") / name
+    if not program.exists():
+        sys.exit(f"build it first: swift build -c release --product {name}")
+    return program
 
 
 def run(*words):
@@ -45,10 +60,40 @@ def at_16k(folder, raw):
     return numpy.fromfile(out, dtype=numpy.int16)
 
 
+def peers(seeds):
+    program = tool("simulate")
+    # Hash tables are walked in the same order in every process, so that a seed is a run.
+    surroundings = {**os.environ, "SWIFT_DETERMINISTIC_HASHING": "1"}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        originals = []
+        for text in TEXTS:
+            raw = speech(folder, *text)
+            raw.write_bytes(raw.read_bytes()[:2 * RATE * LOOP].ljust(2 * RATE * LOOP, b"\0"))
+            originals.append((raw, at_16k(folder, raw)))
+        print("| network | runs | PESQ |")
+        print("| --- | ---: | ---: |")
+        for network in NETWORKS:
+            first = AFTER_OUTAGE if network == "outage" else FIRST
+            scores = []
+            for raw, clean in originals:
+                # It fails where a bound is missed, which is not the question here.
+                subprocess.run([
+                    str(program), "--speech", str(raw), str(folder), "--scenario", network, "--from", "1001",
+                    "--seeds", str(seeds)], env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                for heard in sorted(folder.glob(f"{network}-*.raw")):
+                    samples = heard.read_bytes()[2 * RATE * first:2 * RATE * (first + LOOP)]
+                    heard.write_bytes(samples)
+                    scores.append(pesq(16000, clean, at_16k(folder, heard), "wb"))
+                    heard.unlink()
+            print(f"| {network} | {len(scores)} | {numpy.median(scores):.2f} ({min(scores):.2f}) |", flush=True)
+
+
 def main():
-    program = tool()
-    if program is None:
-        sys.exit("build it first: swift build -c release --product bench-sound")
+    if sys.argv[1:2] == ["peers"]:
+        peers(int(sys.argv[2]) if len(sys.argv) > 2 else 5)
+        return
+    program = tool("bench-sound")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         originals = [(raw, at_16k(folder, raw)) for raw in (speech(folder, *text) for text in TEXTS)]

@@ -11,3 +11,14 @@ die() {
     say "$*"
     exit 1
 }
+
+# Replaces the table behind the line <!-- NAME --> of a page, up to the next empty line.
+put_table() {
+    local page=$1 name=$2 table=$3
+    {
+        sed "/^<!-- $name -->\$/q" "$page"
+        printf '%s\n' "$table"
+        sed "1,/^<!-- $name -->\$/d" "$page" | sed '1,/^$/{/^$/!d}'
+    } >"$page.new"
+    mv "$page.new" "$page"
+}

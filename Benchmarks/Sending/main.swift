@@ -1,5 +1,6 @@
 // Prints how the bandwidth estimate does on simulated lines (the table of docs/bandwidth.md), and what a packet costs.
-// swift run -c release bench-sending [packets | CASE [SEED]]   packets: only their cost; a case: its course
+// swift run -c release bench-sending [packets | seeds FIRST | CASE [SEED]]
+// packets: only their cost; seeds: the table of ten others; a case: its course
 import Core
 import RTP
 import TestKit
@@ -19,9 +20,9 @@ func worst(_ values: [Double]) -> Double { values.max() ?? 0 }
 func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
 
 // Not the seeds that the constants were chosen with (1 to 10).
-let seeds: [UInt64] = Array(101...110)
+let seeds: ClosedRange<UInt64> = 101...110
 
-func table() {
+func table(_ seeds: ClosedRange<UInt64>) {
     print("| line | settled, s | use, % | least use, % | queue p95, ms | dropped, % | fairness | rung | changes |")
     print("| --- | --: | --: | --: | --: | --: | --: | --: | --: |")
     for scenario in LineScenario.list {
@@ -55,10 +56,13 @@ func course(of scenario: LineScenario, seed: UInt64) {
 
 switch CommandLine.arguments.dropFirst().first {
 case nil:
-    table()
+    table(seeds)
     print("")
     packetCost()
 case "packets": packetCost()
+case "seeds":
+    let first = CommandLine.arguments.dropFirst(2).first.flatMap { UInt64($0) } ?? 1
+    table(first...(first + 9))
 case let name?:
     let seed = CommandLine.arguments.dropFirst(2).first.flatMap { UInt64($0) } ?? 1
     if let scenario = LineScenario.list.first(where: { $0.name.hasPrefix(name) }) { course(of: scenario, seed: seed) }

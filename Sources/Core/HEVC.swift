@@ -43,6 +43,21 @@ package enum HEVC {
         return out.bytes
     }
 
+    /// An hvcC box body made of the parameter sets found in an Annex B byte stream; nil if one kind is missing.
+    package static func configuration(annexB bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        var sets: [UInt8: [[UInt8]]] = [:]
+        for unit in AVC.splitAnnexB(bytes) where unit.count > 2 {
+            let type = unitType(bytes[unit.lowerBound])
+            guard (videoParameterSet...pictureParameterSet).contains(type) else { continue }
+            let set = [UInt8](bytes[unit])
+            // Some cameras repeat them.
+            if sets[type]?.contains(set) != true { sets[type, default: []].append(set) }
+        }
+        return configuration(
+            video: sets[videoParameterSet] ?? [], sequence: sets[sequenceParameterSet] ?? [],
+            picture: sets[pictureParameterSet] ?? [])
+    }
+
     /// The parameter sets of an hvcC box body as length-prefixed NAL units, to be sent in front of a key frame; nil if
     /// the box is malformed.
     package static func parameterSets(configuration bytes: [UInt8]) -> [UInt8]? {

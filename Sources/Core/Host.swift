@@ -16,8 +16,14 @@ package protocol Host: AnyObject, Sendable {
     /// A thread for blocking calls on local files of the device that `path` lies on, so that a hanging mount blocks
     /// nobody but its own users.
     func disk(for path: String) -> any TaskExecutor
+    /// Gives memory that was freed back to the system, soon and on another thread. Nothing in virtual time.
+    func trimMemory()
     /// A thread of its own for blocking calls on a network input or output; it ends when the last reference goes.
     func ioThread(named name: String) -> any TaskExecutor
+}
+
+extension Host {
+    package func trimMemory() {}
 }
 
 /// What waits goes in this order; lower raw values first. Sound has a thread of its own.
@@ -42,68 +48,134 @@ package struct TimerID: Hashable, Sendable {
     package init(_ value: UInt64) { self.value = value }
 }
 
+/// What a timer does, in a struct: a closure that a generic queue keeps by itself is wrapped anew, in memory of its own,
+/// each time it is moved.
+package struct TimerAction: Sendable {
+    package let run: @Sendable () -> Void
+    package init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
 /// Deadlines in order, each with a payload: the one timer queue, used by the real loop and by the simulated host.
-/// A plain value; equal deadlines come out in the order they went in.
+/// A plain value; equal deadlines come out in the order they went in. Allocates only to grow.
 package struct TimerQueue<Payload> {
-    private struct Entry {
-        let deadline: Instant
-        let id: TimerID
-        let payload: Payload
-        func precedes(_ other: Entry) -> Bool {
-            deadline == other.deadline ? id.value < other.id.value : deadline < other.deadline
-        }
-    }
-    private var heap: [Entry] = []
-    private var cancelled: Set<TimerID> = []
-    private var lastID: UInt64 = 0
+    private var heap = DeadlineHeap()
+    private var payloads: [Payload?] = []
 
     package init() {}
 
     package mutating func add(_ deadline: Instant, _ payload: Payload) -> TimerID {
-        lastID += 1
-        heap.append(Entry(deadline: deadline, id: TimerID(lastID), payload: payload))
+        let (id, slot) = heap.add(deadline)
+        if slot == payloads.count { payloads.append(payload) } else { payloads[slot] = payload }
+        return id
+    }
+
+    package mutating func cancel(_ id: TimerID) {
+        if let slot = heap.cancel(id) { payloads[slot] = nil }
+    }
+
+    package var nextDeadline: Instant? { mutating get { heap.nextDeadline } }
+
+    /// Removes and returns the earliest timer due at `now`.
+    package mutating func popDue(at now: Instant) -> Payload? {
+        guard let slot = heap.popDue(at: now) else { return nil }
+        let payload = payloads[slot]
+        payloads[slot] = nil
+        return payload
+    }
+}
+
+/// The order of a `TimerQueue`: a heap of deadlines, each with a slot for its payload. The slot stands in the lower bits
+/// of the timer's number, so that to cancel one is to look at its slot.
+private struct DeadlineHeap {
+    private struct Entry {
+        let deadline: Instant
+        let number: UInt64
+        func precedes(_ other: Entry) -> Bool {
+            deadline == other.deadline ? number < other.number : deadline < other.deadline
+        }
+    }
+    /// Sixteen million timers at a time, and 2^40 in all.
+    private static let slotBits: UInt64 = 24
+    private var heap: [Entry] = []
+    /// The timer that has each slot; 0: none, or cancelled.
+    private var owners: [UInt64] = []
+    private var freeSlots: [Int] = []
+    private var cancelled = 0
+    private var last: UInt64 = 0
+
+    mutating func add(_ deadline: Instant) -> (id: TimerID, slot: Int) {
+        let slot = freeSlots.popLast() ?? owners.count
+        precondition(slot < 1 << DeadlineHeap.slotBits, "more timers than anybody could have meant")
+        last += 1
+        let number = last << DeadlineHeap.slotBits | UInt64(slot)
+        if slot == owners.count { owners.append(number) } else { owners[slot] = number }
+        heap.append(Entry(deadline: deadline, number: number))
         var child = heap.count - 1
         while child > 0, heap[child].precedes(heap[(child - 1) / 2]) {
             heap.swapAt(child, (child - 1) / 2)
             child = (child - 1) / 2
         }
-        return TimerID(lastID)
+        return (TimerID(number), slot)
     }
 
-    package mutating func cancel(_ id: TimerID) {
-        if heap.contains(where: { $0.id == id }) { cancelled.insert(id) }
+    /// The slot of a timer that had not fired.
+    mutating func cancel(_ id: TimerID) -> Int? {
+        let slot = slot(id.value)
+        guard slot < owners.count, owners[slot] == id.value else { return nil }
+        owners[slot] = 0
+        cancelled += 1
+        if cancelled > 64, cancelled > heap.count / 2 { compact() }
+        return slot
     }
 
-    package var nextDeadline: Instant? {
+    var nextDeadline: Instant? {
         mutating get {
             dropCancelled()
             return heap.first?.deadline
         }
     }
 
-    /// Removes and returns the earliest timer due at `now`.
-    package mutating func popDue(at now: Instant) -> Payload? {
+    /// The slot of the earliest timer due, which is free from now on.
+    mutating func popDue(at now: Instant) -> Int? {
         dropCancelled()
         guard let first = heap.first, first.deadline <= now else { return nil }
-        return removeFirst().payload
+        removeFirst()
+        return slot(first.number)
     }
+
+    private func slot(_ number: UInt64) -> Int { Int(number & (1 << DeadlineHeap.slotBits - 1)) }
 
     private mutating func dropCancelled() {
-        while let first = heap.first, !cancelled.isEmpty, cancelled.remove(first.id) != nil { _ = removeFirst() }
+        while cancelled > 0, let first = heap.first, owners[slot(first.number)] != first.number {
+            cancelled -= 1
+            removeFirst()
+        }
     }
 
-    private mutating func removeFirst() -> Entry {
-        let first = heap[0]
+    /// Cancelled timers of a far future would pile up.
+    private mutating func compact() {
+        for entry in heap where owners[slot(entry.number)] != entry.number { freeSlots.append(slot(entry.number)) }
+        let kept = heap.filter { owners[slot($0.number)] == $0.number }
+        heap = kept
+        // What is sorted is a heap.
+        heap.sort { $0.precedes($1) }
+        cancelled = 0
+    }
+
+    private mutating func removeFirst() {
+        let slot = slot(heap[0].number)
+        owners[slot] = 0
+        freeSlots.append(slot)
         heap[0] = heap[heap.count - 1]
         heap.removeLast()
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].precedes(heap[least])
-            {
+            for child in (2 * parent + 1)..<(2 * parent + 3)
+            where child < heap.count && heap[child].precedes(heap[least]) {
                 least = child
             }
-            if least == parent { return first }
+            if least == parent { return }
             heap.swapAt(parent, least)
             parent = least
         }

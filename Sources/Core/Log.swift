@@ -74,8 +74,11 @@ package struct Log: Sendable {
         return log
     }
 
+    /// Whether lines of that level are written: for who would make fields that nobody reads.
+    package func writes(_ level: LogLevel) -> Bool { level >= self.level }
+
     package func log(_ level: LogLevel, _ message: @autoclosure () -> String, _ fields: [(String, String)] = []) {
-        guard level >= self.level else { return }
+        guard writes(level) else { return }
         write(
             LogEntry(
                 unixMilliseconds: host.unixMilliseconds(), level: level, message: message(),

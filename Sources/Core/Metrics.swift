@@ -1,45 +1,58 @@
 /// Counters, gauges and histograms that anything can register; read as a whole by whoever shows them.
 ///
-/// Names follow Prometheus: base units, `_total` on counters. A metric lives as long as somebody holds it.
+/// Names follow Prometheus: base units, `_total` on counters. Who registers a name with the same labels again gets the
+/// metric that is there. All live as long as this does, so labels must be few: classes and kinds, never ids.
 package final class Metrics: Sendable {
+    private struct Key: Hashable {
+        let name: String
+        let labels: [String]
+    }
     private struct Registered {
         let name: String
         let help: String
         let labels: [(name: String, value: String)]
-        let read: @Sendable () -> Sample?
+        let metric: any AnyObject & Sendable
+        let read: @Sendable () -> Sample
     }
-    private let registered = Lock<[Registered]>([])
+    private struct State {
+        var entries: [Registered] = []
+        var index: [Key: Int] = [:]
+    }
+    private let state = Lock(State())
 
     package init() {}
 
     /// A value that only rises.
     package func counter(_ name: String, help: String, labels: [(String, String)] = []) -> Counter {
-        let counter = Counter()
-        register(name, help, labels) { [weak counter] in counter.map { .counter($0.value) } }
-        return counter
+        register(name, help, labels, Counter()) { .counter($0.value) }
     }
 
     /// A value that rises and falls.
     package func gauge(_ name: String, help: String, labels: [(String, String)] = []) -> Gauge {
-        let gauge = Gauge()
-        register(name, help, labels) { [weak gauge] in gauge.map { .gauge($0.value) } }
-        return gauge
+        register(name, help, labels, Gauge()) { .gauge($0.value) }
     }
 
     /// A distribution over fixed upper bounds, in the metric's unit.
     package func histogram(
         _ name: String, help: String, bounds: [Double], labels: [(String, String)] = []
     ) -> Histogram {
-        let histogram = Histogram(bounds: bounds)
-        register(name, help, labels) { [weak histogram] in histogram.map { .histogram($0.snapshot) } }
-        return histogram
+        register(name, help, labels, Histogram(bounds: bounds)) { .histogram($0.snapshot) }
     }
 
-    private func register(
-        _ name: String, _ help: String, _ labels: [(String, String)], read: @escaping @Sendable () -> Sample?
-    ) {
-        let entry = Registered(name: name, help: help, labels: labels.map { (name: $0.0, value: $0.1) }, read: read)
-        registered.withLock { $0.append(entry) }
+    private func register<M: AnyObject & Sendable>(
+        _ name: String, _ help: String, _ labels: [(String, String)], _ made: M,
+        read: @escaping @Sendable (M) -> Sample
+    ) -> M {
+        let key = Key(name: name, labels: labels.flatMap { [$0.0, $0.1] })
+        return state.withLock { state in
+            if let place = state.index[key], let known = state.entries[place].metric as? M { return known }
+            state.index[key] = state.entries.count
+            state.entries.append(
+                Registered(
+                    name: name, help: help, labels: labels.map { (name: $0.0, value: $0.1) }, metric: made,
+                    read: { read(made) }))
+            return made
+        }
     }
 
     /// What a metric shows at one moment.
@@ -49,15 +62,9 @@ package final class Metrics: Sendable {
         case histogram(Histogram.Snapshot)
     }
 
-    /// Every living metric, in order of registration; dead ones are forgotten.
+    /// Every metric, in order of registration.
     package func samples() -> [(name: String, help: String, labels: [(name: String, value: String)], sample: Sample)] {
-        registered.withLock { entries in
-            let read = entries.map { ($0, $0.read()) }
-            entries = read.filter { $0.1 != nil }.map(\.0)
-            return read.compactMap { entry, sample in
-                sample.map { (entry.name, entry.help, entry.labels, $0) }
-            }
-        }
+        state.withLock { $0.entries.map { ($0.name, $0.help, $0.labels, $0.read()) } }
     }
 }
 

@@ -51,6 +51,8 @@ package protocol LoopNetwork: AnyObject, Sendable {
     func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath)
     /// Addresses of this machine's interfaces, for host candidates; without loopback unless there is nothing else.
     func interfaceAddresses() -> [IPAddress]
+    /// The addresses of the interfaces of these names.
+    func addresses(ofInterfaces names: [String]) -> [IPAddress]
     /// Looks a host name up without holding the loop up; `answer` is called once, on the loop, empty when there is none.
     /// Names that end in `.local` are asked for by multicast (RFC 6762, section 5.1).
     func resolve(_ name: String, answer: @escaping @Sendable ([IPAddress]) -> Void)
@@ -170,4 +172,9 @@ package final class NoNetwork: LoopNetwork {
     package func interfaceAddresses() -> [IPAddress] { [] }
     package func resolve(_ name: String, answer: @escaping @Sendable ([IPAddress]) -> Void) { loop.post { answer([]) } }
     package var counters: NetworkCounters { NetworkCounters() }
+}
+
+extension LoopNetwork {
+    /// Where interfaces have no names.
+    package func addresses(ofInterfaces names: [String]) -> [IPAddress] { [] }
 }

@@ -2,7 +2,9 @@ package import Core
 
 /// A container that recordings are written in.
 package enum Container: String, Hashable, Sendable, CaseIterable {
-    case webm, mkv, mp4
+    case webm, mkv, mp4, flv
+    /// JPEG pictures one after the other (`PictureFile`, not `Muxer`): no coded track goes into it.
+    case jpeg
 
     /// By the extension of a file name, in any case, with or without its dot; nil for another one.
     package init?(pathExtension: String) {
@@ -11,6 +13,8 @@ package enum Container: String, Hashable, Sendable, CaseIterable {
         case "webm", "weba": self = .webm
         case "mkv", "mka", "mk3d": self = .mkv
         case "mp4", "m4v", "m4a", "mov": self = .mp4
+        case "flv": self = .flv
+        case "jpg", "jpeg", "mjpeg": self = .jpeg
         default: return nil
         }
     }
@@ -31,6 +35,12 @@ package enum Container: String, Hashable, Sendable, CaseIterable {
         case (.mkv, .audio): true
         case (.mp4, .video(let video)): [.h264, .h265, .vp9, .av1].contains(video.codec)
         case (.mp4, .audio(let audio)): [.aac, .opus, .mp3, .flac].contains(audio.codec)
+        case (.flv, .video(let video)): video.codec == .h264 && video.rotation == 0 && !video.configuration.isEmpty
+        // Of MP3 the format knows only some rates.
+        case (.flv, .audio(let audio)):
+            audio.codec == .aac && !audio.configuration.isEmpty
+                || audio.codec == .mp3 && [44_100, 22_050, 11_025].contains(audio.sampleRate)
+        case (.jpeg, _): false
         }
     }
 
@@ -44,6 +54,20 @@ package enum Container: String, Hashable, Sendable, CaseIterable {
         case .webm: "webm"
         case .mkv: "matroska"
         case .mp4: "mp4"
+        case .flv: "flv"
+        case .jpeg: "mjpeg"
+        }
+    }
+
+    /// The media type of a file with such tracks, for an upload.
+    func contentType(of kinds: [MediaKind]) -> String {
+        let isSound = !kinds.contains(.video)
+        return switch self {
+        case .webm: isSound ? "audio/webm" : "video/webm"
+        case .mkv: isSound ? "audio/x-matroska" : "video/x-matroska"
+        case .mp4: isSound ? "audio/mp4" : "video/mp4"
+        case .flv: "video/x-flv"
+        case .jpeg: "image/jpeg"
         }
     }
 }

@@ -33,8 +33,10 @@ package final class Demuxer {
         /// Schemes that the location may have. A file can never name another protocol, whatever it holds: files read
         /// only files, and what came over http only http(s) (libavformat's `protocol_whitelist`).
         package var schemes: Set<String> = ["file", "http", "https"]
-        /// libavformat's names of the containers that are tried. Playlists that open other files (concat, HLS, DASH,
-        /// SDP) are not among them.
+        /// What may be opened; `schemes` says what this reader understands.
+        package var access = MediaAccess.everything
+        /// libavformat's names of the containers that are tried. Playlists that open other files (concat, DASH, SDP) are
+        /// not among them, HLS only over http.
         package var formats: [String] = [
             "aac", "aiff", "asf", "au", "avi", "av1", "caf", "flac", "flv", "h264", "hevc", "ivf", "matroska", "mov",
             "mp3", "mpeg", "mpegts", "nut", "obu", "ogg", "w64", "wav",
@@ -44,6 +46,10 @@ package final class Demuxer {
         /// For http(s): connect again when the connection breaks, waiting at most `reconnectDelayMax` seconds.
         package var reconnects = true
         package var reconnectDelayMax = 4
+        /// How an RTSP server's media is carried: over UDP, and over its own connection if nothing comes; or one only.
+        package var rtspTransport = RTSPTransport.automatic
+        /// RTSP over UDP: how long a packet that is missing may be waited for.
+        package var reorderTimeMax = MediaTime.milliseconds(500)
         /// Bytes and media time that may be read to find the tracks and their formats.
         package var probeBytesMax = 5 << 20
         package var probeTimeMax = MediaTime.milliseconds(5_000)
@@ -53,6 +59,8 @@ package final class Demuxer {
         package var tracksMax = 64
         package init() {}
     }
+
+    package enum RTSPTransport: String, Hashable, Sendable { case automatic, udp, tcp }
 
     /// Errors in a row after which a broken file counts as ended.
     private static let errorsInRowMax = 32
@@ -64,6 +72,8 @@ package final class Demuxer {
     /// Length as the container states it; nil where it does not (live streams, killed recordings).
     package let duration: MediaTime?
     package let isSeekable: Bool
+    /// Media comes as it happens, and has no end that the server knows.
+    package let isLive: Bool
     /// libavformat's name of the container.
     package let container: String
     /// Where the file's own time stamps put media time 0.
@@ -84,7 +94,9 @@ package final class Demuxer {
     package convenience init(
         url: String, options: Options = Options(), interrupt: Interrupt = Interrupt()
     ) throws(FileError) {
-        let location = try Location(url, schemes: options.schemes)
+        var access = options.access
+        access.readableSchemes.formIntersection(options.schemes)
+        let location = try access.location(url, for: .reading)
         if let path = location.path { try Location.checkReadable(path) }
         try self.init(location: location, source: nil, options: options, interrupt: interrupt)
     }
@@ -110,8 +122,13 @@ package final class Demuxer {
         duration =
             context.pointee.duration > 0
             ? MediaTime(nanoseconds: av_rescale(context.pointee.duration, 1000, 1)) : nil
-        isSeekable = (context.pointee.pb?.pointee.seekable ?? 0) & AVIO_SEEKABLE_NORMAL != 0
         container = context.pointee.iformat.map { String(cString: $0.pointee.name) } ?? ""
+        isLive = location.isLive && duration == nil
+        if container == "rtsp" || container.hasPrefix("hls") {
+            isSeekable = duration != nil && context.pointee.ctx_flags & AVFMTCTX_UNSEEKABLE == 0
+        } else {
+            isSeekable = (context.pointee.pb?.pointee.seekable ?? 0) & AVIO_SEEKABLE_NORMAL != 0
+        }
         tracker = InterleaveTracker(tracks: 0, limit: options.interleaveLimit)
         let count = Int(context.pointee.nb_streams)
         guard count <= options.tracksMax else {

@@ -23,6 +23,12 @@ package enum FileError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The configuration does not allow this kind of URL.
     case refused(url: String, reason: String)
     case unreachable(url: String, reason: String)
+    /// The server wants other credentials, or gives nothing to these.
+    case denied(url: String, reason: String)
+    /// An HTTP server did not take an upload.
+    case uploadRefused(url: String, status: Int, reason: String)
+    /// A live stream that was there is gone.
+    case lost(url: String)
     case timedOut(path: String)
     case cancelled(path: String)
     case notSeekable(path: String)
@@ -47,6 +53,10 @@ package enum FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case .nothingRecorded(let path): "“\(path)” was not made: nothing was recorded."
         case .refused(let url, let reason): "“\(url)” is refused: \(reason)."
         case .unreachable(let url, let reason): "“\(url)” cannot be reached: \(reason)."
+        case .denied(let url, let reason): "“\(url)” cannot be opened with these credentials: \(reason)."
+        case .uploadRefused(let url, let status, let reason):
+            "“\(url)” did not take the upload: HTTP status \(status)\(reason.isEmpty ? "" : " " + reason)."
+        case .lost(let url): "“\(url)” ended or lost its connection."
         case .timedOut(let path): "“\(path)” gave no answer in time."
         case .cancelled(let path): "Access to “\(path)” was cancelled."
         case .notSeekable(let path): "“\(path)” cannot be played from another position."
@@ -79,6 +89,8 @@ package enum FileError: Error, Hashable, Sendable, CustomStringConvertible {
             self = .notMedia(path: path)
         } else if code == cffmpeg_error(ETIMEDOUT) {
             self = .timedOut(path: path)
+        } else if code == Int32(cffmpeg_error_unauthorized) || code == Int32(cffmpeg_error_forbidden) {
+            self = .denied(url: path, reason: libraryText(code))
         } else if !location.isFile {
             self = .unreachable(url: path, reason: libraryText(code))
         } else if code < 0, code > -4096 {

@@ -8,6 +8,8 @@ final class InputContext {
     private let reader: SourceReader?
     /// Kept alive because the context's interrupt callback points to it.
     private let interrupt: Interrupt
+    /// Asked before a playlist opens another URL; the context's `opaque` points to it.
+    private let guardian: Guardian
 
     /// What the byte source threw, if there is one and it did.
     var sourceFailure: FileError? { reader?.failure }
@@ -21,6 +23,8 @@ final class InputContext {
         }
         let reader = source.map { SourceReader($0) }
         context.pointee.interrupt_callback = interrupt.callback
+        let guardian = Guardian(access: options.access, open: context.pointee.io_open)
+        if !location.isFile { guardian.watch(context) }
         if let reader {
             context.pointee.pb = reader.context
             context.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
@@ -39,7 +43,7 @@ final class InputContext {
         guard code >= 0 else {
             var packet: UnsafeMutablePointer<AVPacket>? = packet
             av_packet_free(&packet)
-            if let failure = reader?.failure { throw failure }
+            if let failure = reader?.failure ?? guardian.failure { throw failure }
             if location.isFile, code == Int32(cffmpeg_error_end) { throw .notMedia(path: location.name) }
             throw FileError(code: code, location: location, call: call, interrupt: interrupt)
         }
@@ -47,6 +51,7 @@ final class InputContext {
         self.packet = packet
         self.reader = reader
         self.interrupt = interrupt
+        self.guardian = guardian
     }
 
     deinit {
@@ -61,16 +66,76 @@ final class InputContext {
         func set(_ key: String, _ value: String) { av_dict_set(&dictionary, key, value, 0) }
         set("probesize", "\(max(options.probeBytesMax, 32))")
         set("analyzeduration", "\(max(0, options.probeTimeMax.nanoseconds / 1000))")
-        set("format_whitelist", options.formats.joined(separator: ","))
+        let formats = options.formats + (location.isFile ? [] : location.isRTSP ? ["rtsp"] : ["hls"])
+        set("format_whitelist", formats.joined(separator: ","))
         set("protocol_whitelist", location.isFile ? "file" : Library.networkProtocols(scheme: location.scheme))
         guard !location.isFile else { return dictionary }
-        if let timeout = options.timeout { set("rw_timeout", "\(timeout.nanoseconds / 1000)") }
-        if options.reconnects, location.scheme.hasPrefix("http") {
+        if let timeout = options.timeout {
+            let microseconds = "\(timeout.nanoseconds / 1000)"
+            set(location.isRTSP ? "timeout" : "rw_timeout", microseconds)
+        }
+        if location.scheme.hasPrefix("http"), options.reconnects {
             set("reconnect", "1")
             set("reconnect_streamed", "1")
             set("reconnect_delay_max", "\(options.reconnectDelayMax)")
         }
+        if location.isRTSP {
+            switch location.scheme == "rtspt" ? .tcp : location.scheme == "rtspu" ? .udp : options.rtspTransport {
+            case .automatic: break
+            case .tcp: set("rtsp_transport", "tcp")
+            case .udp: set("rtsp_transport", "udp")
+            }
+            set("allowed_media_types", "video+audio")
+            set("max_delay", "\(max(0, options.reorderTimeMax.nanoseconds) / 1000)")
+            set("buffer_size", "\(InputContext.datagramBufferBytes)")
+            // The rate that the sequence parameters name will do; counting pictures would hold the first ones back.
+            set("fpsprobesize", "2")
+        }
         return dictionary
+    }
+
+    /// A key frame of a large camera picture comes as some hundred datagrams at once.
+    private static let datagramBufferBytes = 2 << 20
+}
+
+/// Stands before every URL that a demuxer opens beside its own (the segments of an HLS playlist).
+private final class Guardian {
+    typealias Open =
+        @convention(c) (
+            UnsafeMutablePointer<AVFormatContext>?, UnsafeMutablePointer<UnsafeMutablePointer<AVIOContext>?>?,
+            UnsafePointer<CChar>?, Int32, UnsafeMutablePointer<OpaquePointer?>?
+        ) -> Int32
+    private let access: MediaAccess
+    private let open: Open?
+    /// Why a URL was not opened.
+    private(set) var failure: FileError?
+
+    init(access: MediaAccess, open: Open?) {
+        self.access = access
+        self.open = open
+    }
+
+    /// The context must not outlive this object.
+    func watch(_ context: UnsafeMutablePointer<AVFormatContext>) {
+        // A demuxer's inner contexts take both members over from the outer one.
+        context.pointee.opaque = Unmanaged.passUnretained(self).toOpaque()
+        context.pointee.io_open = { context, io, url, flags, options in
+            guard let opaque = context?.pointee.opaque, let url else { return cffmpeg_error(EINVAL) }
+            let guardian = Unmanaged<Guardian>.fromOpaque(opaque).takeUnretainedValue()
+            guard guardian.mayOpen(String(cString: url)) else { return cffmpeg_error(EACCES) }
+            return guardian.open?(context, io, url, flags, options) ?? cffmpeg_error(EINVAL)
+        }
+    }
+
+    private func mayOpen(_ url: String) -> Bool {
+        do {
+            // Which protocols may be used at all libavformat's whitelist says.
+            try access.checkHost(of: url, name: Location.redacted(url))
+            return true
+        } catch {
+            failure = error
+            return false
+        }
     }
 }
 
@@ -84,6 +149,9 @@ enum Library {
 
     /// The protocols that a URL of this scheme may use underneath; never `file`.
     static func networkProtocols(scheme: String) -> String {
-        scheme.hasPrefix("http") ? "http,https,httpproxy,tcp,tls" : "\(scheme),tcp,tls,udp,rtp"
+        if scheme.hasPrefix("http") { return "http,https,httpproxy,tcp,tls,crypto" }
+        if scheme.hasPrefix("rtsp") { return "rtsp,rtsps,tcp,tls,udp,rtp" }
+        if scheme.hasPrefix("rtmp") { return "rtmp,rtmps,tcp,tls" }
+        return scheme
     }
 }

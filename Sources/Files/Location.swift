@@ -1,3 +1,4 @@
+import Core
 import Glibc
 
 /// A file path or URL as a user writes it, checked against the schemes that are allowed.
@@ -21,7 +22,7 @@ package struct Location: Hashable, Sendable {
     package init(_ text: String, schemes: Set<String>) throws(FileError) {
         guard !text.isEmpty else { throw .refused(url: text, reason: "an empty path names nothing") }
         guard !text.utf8.contains(0) else { throw .refused(url: text, reason: "a path cannot hold a zero byte") }
-        let scheme = Location.scheme(of: text)
+        let scheme = MediaAccess.scheme(of: text)
         self.scheme = scheme ?? "file"
         guard schemes.contains(self.scheme) else {
             let allowed = schemes.sorted().joined(separator: ", ")
@@ -32,7 +33,8 @@ package struct Location: Hashable, Sendable {
         guard self.scheme == "file" else {
             path = nil
             name = Location.redacted(text)
-            library = text
+            // GStreamer's way to say how RTSP is to be carried.
+            library = ["rtspt", "rtspu"].contains(self.scheme) ? "rtsp" + text.dropFirst(5) : text
             return
         }
         let path = scheme == nil ? text : try Location.filePath(text)
@@ -41,12 +43,17 @@ package struct Location: Hashable, Sendable {
         library = "file:" + path
     }
 
-    private static func scheme(of text: String) -> String? {
-        guard let colon = text.firstIndex(of: ":") else { return nil }
-        let head = text[..<colon]
-        guard !head.isEmpty, !head.contains("/") else { return nil }
-        return head.prefix { $0 != "," }.lowercased()
+    /// A path that was checked already.
+    init(path: String) {
+        self.path = path
+        scheme = "file"
+        name = path
+        library = "file:" + path
     }
+
+    /// Whether media comes as it happens, at its own pace, instead of lying there to be fetched.
+    package var isLive: Bool { ["rtsp", "rtsps", "rtspt", "rtspu", "rtmp", "rtmps", "srt", "udp"].contains(scheme) }
+    var isRTSP: Bool { scheme.hasPrefix("rtsp") }
 
     /// The path of a `file:` URL (RFC 8089): `file:/a`, `file:///a`, `file://localhost/a`, per-cent escapes decoded
     /// in the forms with an authority.
@@ -74,7 +81,8 @@ package struct Location: Hashable, Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    private static func redacted(_ text: String) -> String {
+    /// The URL without user name and password.
+    package static func redacted(_ text: String) -> String {
         guard let start = text.range(of: "://")?.upperBound else { return text }
         let authority = text[start...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         guard let at = authority.lastIndex(of: "@") else { return text }

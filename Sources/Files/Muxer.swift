@@ -1,7 +1,7 @@
 import CFFmpeg
 package import Core
 
-/// Writes coded tracks into a WebM, Matroska or MP4 file so that it plays whatever happens.
+/// Writes coded tracks into a WebM, Matroska, MP4 or FLV file so that it plays whatever happens.
 ///
 /// Every call may block; the object belongs to one I/O thread. The file is cut into clusters or fragments of at most
 /// `fragmentMax` of media, each pushed to the kernel when it ends; so after `kill -9` all but the last half second
@@ -14,14 +14,23 @@ package import Core
 package final class Muxer {
     package struct Options: Hashable, Sendable {
         /// Schemes that the location may have; http(s) uploads while recording, and what cannot be changed afterwards
-        /// (duration, index) is then missing. libavformat does not wait for the server's answer: a server that
-        /// answers before it has read everything may lose the end.
+        /// (duration, index) is then missing.
         package var schemes: Set<String> = ["file"]
+        /// Where may be written.
+        package var access = MediaAccess.everything
+        /// The request's method, for an upload.
+        package var uploadMethod = "POST"
         /// Makes missing folders above the file.
         package var createsFolders = false
         /// Time that one blocking call on a URL may take; needs an `Interrupt` with a clock.
         package var timeout: MediaTime? = .milliseconds(15_000)
         package init() {}
+
+        func location(_ url: String) throws(FileError) -> Location {
+            var access = access
+            access.writableSchemes.formIntersection(schemes)
+            return try access.location(url, for: .writing)
+        }
     }
 
     /// The most media time that a cluster or fragment holds, and so the most that a crash costs.
@@ -69,7 +78,7 @@ package final class Muxer {
         interrupt: Interrupt = Interrupt()
     ) throws(FileError) {
         precondition(!formats.isEmpty, "a recording has at least one track")
-        location = try Location(url, schemes: options.schemes)
+        location = try options.location(url)
         self.container = container
         self.interrupt = interrupt
         self.options = options
@@ -89,7 +98,10 @@ package final class Muxer {
         }
         if options.createsFolders, let path = location.path { try OutputFile.createFolders(for: path) }
         interrupt.allow(options.timeout)
-        let file = try OutputFile(location, interrupt: interrupt, timeout: options.timeout)
+        let file = try OutputFile(
+            location,
+            upload: .init(method: options.uploadMethod, contentType: container.contentType(of: formats.map(\.kind))),
+            interrupt: interrupt, timeout: options.timeout)
         avio_write(file.context, header, Int32(header.count))
         do throws(FileError) {
             try file.flush()
@@ -230,7 +242,7 @@ package final class Muxer {
         let moved = shift + tracks[track].delay
         var pts = (frame.pts + moved).count(per: scale)
         var dts = min(pts, (frame.dts + moved).count(per: scale))
-        // Matroska keeps no decoding times: those of the first reordered pictures may lie before 0.
+        // Matroska keeps no decoding times, FLV none before 0: those of the first reordered pictures may lie before 0.
         if container != .mp4, pts >= 0 { dts = max(0, dts) }
         var floor: Int64 = 0
         if let last = tracks[track].lastTick {
@@ -238,7 +250,7 @@ package final class Muxer {
                 throw .badTimes(
                     path: location.name, what: "\(frame.dts) came after \(MediaTime(last, per: scale) - moved)")
             }
-            // Matroska may hold two frames in one millisecond, MP4 needs a duration for each.
+            // Matroska and FLV may hold two frames in one millisecond, MP4 needs a duration for each.
             floor = container == .mp4 ? last + 1 : last
         }
         if dts < floor {
@@ -296,6 +308,7 @@ package final class Muxer {
     private static func settings(_ container: Container) -> [(String, String)] {
         switch container {
         case .webm, .mkv: [("cluster_time_limit", "500")]
+        case .flv, .jpeg: []
         case .mp4:
             // Fragments end where `cut` says; times stand in the fragments as they are (frag_discont), and the edit
             // lists are ours (MP4Header).

@@ -17,20 +17,33 @@ final class OutputFile {
     private let interrupt: Interrupt
     private var isClosed = false
     private var position: Int64 = 0
+    private let upload: HTTPUpload?
+    /// What an upload's first failed call threw.
+    private var uploadFailure: FileError?
     private static let bufferBytes = 256 << 10
 
-    /// Opens and empties a file, or opens a URL for upload.
-    init(_ location: Location, interrupt: Interrupt, timeout: MediaTime?) throws(FileError) {
+    /// How an upload is announced.
+    struct Upload {
+        var method = "POST"
+        var contentType = "application/octet-stream"
+    }
+
+    /// Opens and empties a file, or connects for an upload.
+    init(
+        _ location: Location, upload: Upload = Upload(), interrupt: Interrupt, timeout: MediaTime?
+    ) throws(FileError) {
         self.location = location
         self.interrupt = interrupt
-        guard let path = location.path else {
-            descriptor = -1
-            isRegular = false
-            context = try OutputFile.open(location, interrupt: interrupt, timeout: timeout)
-            return
-        }
         var isRegular = false
-        descriptor = try OutputFile.create(path, regular: &isRegular)
+        if let path = location.path {
+            descriptor = try OutputFile.create(path, regular: &isRegular)
+            self.upload = nil
+        } else {
+            descriptor = -1
+            self.upload = try HTTPUpload(
+                location, method: upload.method, contentType: upload.contentType, interrupt: interrupt,
+                timeout: timeout)
+        }
         self.isRegular = isRegular
         let buffer = av_malloc(OutputFile.bufferBytes)?.assumingMemoryBound(to: UInt8.self)
         guard
@@ -55,7 +68,11 @@ final class OutputFile {
 
     /// Ends the file: the lock is given up, an upload waits for its answer. Nothing may follow.
     func close() throws(FileError) {
+        let isFirst = !isClosed
         let code = release()
+        guard isFirst else { return }
+        if let uploadFailure { throw uploadFailure }
+        try upload?.finish()
         guard code < 0 else { return }
         throw FileError(code: code, location: location, call: "close", interrupt: interrupt)
     }
@@ -64,11 +81,14 @@ final class OutputFile {
         guard !isClosed else { return 0 }
         isClosed = true
         var pointer: UnsafeMutablePointer<AVIOContext>? = context
-        guard descriptor >= 0 else { return avio_closep(&pointer) }
         av_free(context.pointee.buffer)
         avio_context_free(&pointer)
+        guard descriptor >= 0 else { return 0 }
         return Glibc.close(descriptor) == 0 ? 0 : cffmpeg_error(errno)
     }
+
+    /// Queues bytes for the next flush.
+    func write(_ bytes: [UInt8]) { avio_write(context, bytes, Int32(clamping: bytes.count)) }
 
     /// Pushes everything buffered to the kernel.
     func flush() throws(FileError) {
@@ -78,6 +98,7 @@ final class OutputFile {
 
     /// Throws what went wrong with the bytes so far.
     func check(call: String) throws(FileError) {
+        if let uploadFailure { throw uploadFailure }
         if failure != 0 { throw FileError(errno: failure, path: location.name, call: "write") }
         let code = context.pointee.error
         guard code >= 0 else {
@@ -129,25 +150,18 @@ final class OutputFile {
         return descriptor
     }
 
-    private static func open(
-        _ location: Location, interrupt: Interrupt, timeout: MediaTime?
-    ) throws(FileError) -> UnsafeMutablePointer<AVIOContext> {
-        Library.prepare
-        var dictionary: OpaquePointer?
-        defer { av_dict_free(&dictionary) }
-        av_dict_set(&dictionary, "protocol_whitelist", Library.networkProtocols(scheme: location.scheme), 0)
-        if let timeout { av_dict_set(&dictionary, "rw_timeout", "\(timeout.nanoseconds / 1000)", 0) }
-        var pointer: UnsafeMutablePointer<AVIOContext>?
-        var callback = interrupt.callback
-        let code = avio_open2(&pointer, location.library, AVIO_FLAG_WRITE, &callback, &dictionary)
-        guard code >= 0, let pointer else {
-            throw FileError(code: code, location: location, call: "avio_open2", interrupt: interrupt)
-        }
-        return pointer
-    }
-
     private func write(_ bytes: UnsafeRawBufferPointer) -> Int32 {
         guard failure == 0 else { return cffmpeg_error(failure) }
+        if let upload {
+            guard uploadFailure == nil else { return cffmpeg_error(EIO) }
+            do throws(FileError) {
+                try upload.write(bytes)
+            } catch {
+                uploadFailure = error
+                return cffmpeg_error(EIO)
+            }
+            return Int32(bytes.count)
+        }
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])

@@ -3,8 +3,8 @@ import Core
 /// How a track's frames lie in the file, where that is not how they travel inside Tessera.
 enum Wrapping: Hashable, Sendable {
     case asIs
-    /// H.264 with start codes (MPEG-TS, raw streams).
-    case annexB
+    /// H.264 or H.265 with start codes (MPEG-TS, RTSP, raw streams).
+    case annexB(VideoCodec)
     /// H.264 with NAL lengths of fewer than four bytes.
     case shortLengths(Int)
     /// AAC with a header in front of each frame (ISO/IEC 13818-7, 6.2).
@@ -12,10 +12,12 @@ enum Wrapping: Hashable, Sendable {
 
     /// The wrapping that a track's extradata tells, and the configuration in container form.
     static func of(video codec: VideoCodec, extradata: [UInt8]) -> (Wrapping, [UInt8]) {
-        guard codec == .h264 else { return (.asIs, extradata) }
+        guard codec == .h264 || codec == .h265 else { return (.asIs, extradata) }
+        // hvcC begins with the same version; both are told from start codes by it.
         guard extradata.count >= 7, extradata[0] == 1 else {
-            return (.annexB, extradata.withUnsafeBytes { AVC.configuration(annexB: $0) } ?? [])
+            return (.annexB(codec), extradata.withUnsafeBytes { decoderConfiguration(codec, annexB: $0) } ?? [])
         }
+        guard codec == .h264 else { return (.asIs, extradata) }
         let lengthBytes = Int(extradata[4] & 3) + 1
         guard lengthBytes < 4 else { return (.asIs, extradata) }
         var configuration = extradata
@@ -28,12 +30,15 @@ enum Wrapping: Hashable, Sendable {
     func unwrap(_ bytes: UnsafeRawBufferPointer, format: inout EncodedFormat?, changed: inout Bool) -> Payload? {
         switch self {
         case .asIs: return Payload(copying: bytes)
-        case .annexB:
+        case .annexB(let codec):
             guard AVC.isAnnexB(bytes) else { return nil }
-            if case .video(var video)? = format, video.configuration.isEmpty,
-                let configuration = AVC.configuration(annexB: bytes)
+            // Cameras change their picture while they run; new parameter sets then come in front of a key frame.
+            if case .video(var video)? = format, Wrapping.holdsParameters(codec, bytes),
+                let configuration = Wrapping.decoderConfiguration(codec, annexB: bytes),
+                video.configuration != configuration
             {
                 video.configuration = configuration
+                if let size = Wrapping.size(codec, annexB: bytes) { (video.width, video.height) = size }
                 format = .video(video)
                 changed = true
             }
@@ -41,6 +46,36 @@ enum Wrapping: Hashable, Sendable {
         case .shortLengths(let count): return Wrapping.widened(bytes, lengthBytes: count)
         case .adts: return Wrapping.withoutADTS(bytes, format: &format, changed: &changed)
         }
+    }
+
+    private static func decoderConfiguration(_ codec: VideoCodec, annexB bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+        codec == .h265 ? HEVC.configuration(annexB: bytes) : AVC.configuration(annexB: bytes)
+    }
+
+    /// Whether a sequence parameter set is among the NAL units.
+    private static func holdsParameters(_ codec: VideoCodec, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        AVC.splitAnnexB(bytes).contains { unit in
+            let first = bytes[unit.lowerBound]
+            return codec == .h265 ? HEVC.unitType(first) == HEVC.sequenceParameterSet : first & 0x1F == 7
+        }
+    }
+
+    /// The size that the first sequence parameter set names.
+    private static func size(
+        _ codec: VideoCodec, annexB bytes: UnsafeRawBufferPointer
+    ) -> (width: Int, height: Int)? {
+        for unit in AVC.splitAnnexB(bytes) where unit.count > 4 {
+            let set = [UInt8](bytes[unit])
+            if codec == .h265 {
+                guard HEVC.unitType(set[0]) == HEVC.sequenceParameterSet,
+                    let read = try? HEVCSequenceParameterSet(set.span.bytes)
+                else { continue }
+                return (read.width, read.height)
+            }
+            guard set[0] & 0x1F == 7, let read = try? AVCSequenceParameterSet(set.span.bytes) else { continue }
+            return (read.width, read.height)
+        }
+        return nil
     }
 
     /// NAL units with `lengthBytes`-byte lengths (1 … 3) as ones with four; what is cut off at the end is left out.

@@ -83,6 +83,24 @@ package struct Layout: Hashable, Sendable {
         return Layout(regions: [Region(), inset])
     }
 
+    /// The first picture large, the others in a row below it.
+    package static func speaker(count: Int) -> Layout {
+        guard count > 1 else { return count == 1 ? full : Layout(regions: []) }
+        let width = min(0.25, 1 / Double(count - 1))
+        let left = (1 - width * Double(count - 1)) / 2
+        let row = (0..<(count - 1)).map { Region(x: left + width * Double($0), y: 0.75, width: width, height: 0.25) }
+        return Layout(regions: [Region(width: 1, height: 0.75)] + row)
+    }
+
+    /// All in one row, as wide as each other.
+    package static func sideBySide(count: Int) -> Layout {
+        Layout(
+            regions: (0..<max(0, count)).map { index in
+                let (left, right) = (Double(index) / Double(count), Double(index + 1) / Double(count))
+                return Region(x: left, width: right - left)
+            })
+    }
+
     /// A corner of the canvas.
     package enum Corner: String, Hashable, Sendable, CaseIterable {
         case topLeft, topRight, bottomLeft, bottomRight

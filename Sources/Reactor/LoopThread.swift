@@ -33,7 +33,7 @@ final class LoopThread: Loop, @unchecked Sendable {
     }
 
     private let inbox = Lock(Inbox())
-    private var timers = TimerQueue<@Sendable () -> Void>()
+    private var timers = TimerQueue<TimerAction>()
     private let epoll: Int32
     private let wake: Int32
     private let alarm: Int32
@@ -95,7 +95,7 @@ final class LoopThread: Loop, @unchecked Sendable {
 
     func schedule(at deadline: Instant, _ body: @escaping @Sendable () -> Void) -> TimerID {
         checkIsolated()
-        return timers.add(deadline, body)
+        return timers.add(deadline, TimerAction(body))
     }
 
     func cancel(_ timer: TimerID) {
@@ -199,7 +199,7 @@ final class LoopThread: Loop, @unchecked Sendable {
             }
         }
         let now = clock()
-        while let body = timers.popDue(at: now) { body() }
+        while let action = timers.popDue(at: now) { action.run() }
     }
 
     private func arm(_ deadline: Instant) {

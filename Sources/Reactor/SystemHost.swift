@@ -45,6 +45,10 @@ package final class SystemHost: Host {
     }
 
     package func threadCPUNanoseconds() -> Int64 { clinux_thread_cpu_nanoseconds() }
+    /// Of all processors the process has run on.
+    package func processCPUNanoseconds() -> Int64 { clinux_process_cpu_nanoseconds() }
+    /// Memory that is in use, in KiB; 0 where that is not known.
+    package func processMemoryKiB() -> Int { Int(clinux_process_memory_kib()) }
 
     package func seed() -> UInt64 {
         if let seedOverride { return seedOverride }
@@ -81,6 +85,10 @@ package final class SystemHost: Host {
             disks[device] = thread
             return thread
         }
+    }
+
+    package func trimMemory() {
+        Task(executorPreference: pool.executor(.files)) { clinux_trim_memory() }
     }
 
     package func ioThread(named name: String) -> any TaskExecutor { SystemHost.thread(named: name) }

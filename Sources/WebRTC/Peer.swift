@@ -43,8 +43,11 @@ package final class Peer {
     /// Our own shared ports. A remote candidate that is one of them is another peer of this server: both would have the
     /// same pair of addresses, so each needs a socket of its own.
     package var sharedAddresses: Set<SocketAddress> = []
-    /// The other side is behind one of `sharedAddresses`.
-    package private(set) var meetsOwnServer = false
+    /// The paths from our shared ports to an address of the peer's that are another peer's. Two peers over one pair of
+    /// addresses could not be told apart, once it is DTLS and SRTP that comes.
+    package var foreignPaths: (SocketAddress) -> [NetworkPath] = { _ in [] }
+    /// The other side is behind one of `sharedAddresses`, or shares its port among several of our peers.
+    package private(set) var needsOwnSockets = false
     private let configuration: Configuration
     private var agreement: NegotiatedTransport?
     private var negotiatedData: NegotiatedData?
@@ -103,10 +106,19 @@ package final class Peer {
     /// A candidate of the peer's, at any time.
     package func addRemote(_ candidate: ICECandidate, at now: Instant) {
         if let address = candidate.address, sharedAddresses.contains(address) {
-            meetsOwnServer = true
-        } else {
-            ice.addRemote(candidate, at: now)
+            needsOwnSockets = true
+            return
         }
+        if candidate.transport == .udp, let address = candidate.address {
+            for path in foreignPaths(address) { exclude(path, at: now) }
+        }
+        ice.addRemote(candidate, at: now)
+    }
+
+    /// A path of our shared port is another peer's: sockets of our own are needed.
+    package func exclude(_ path: NetworkPath, at now: Instant) {
+        needsOwnSockets = true
+        ice.exclude(path, at: now)
     }
 
     /// The server waits for the client's hello from the start; the client speaks once there is a way.

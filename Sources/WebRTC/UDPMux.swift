@@ -7,6 +7,8 @@ package protocol MuxClient: AnyObject {
     var peer: Peer { get }
     /// The peer has taken something in: fetch its events and media. What it wants sent is drained afterwards.
     func peerChanged(at now: Instant)
+    /// The peer was asked for over a path that is another peer's: it needs sockets of its own (`openOwnSockets`).
+    func pathIsTaken(_ path: NetworkPath, at now: Instant)
 }
 
 /// Shares one UDP and one TCP port among all peers of a loop: finds the peer a datagram belongs to, by its path once
@@ -21,27 +23,14 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
     private let unixSeconds: @Sendable () -> Int64
     /// Whom TURN servers over TLS must be certified by.
     private let trust: TLSContext.Trust
+    /// Where free ports are taken from; nil: the network's own.
+    private let ports: PortRange?
     private lazy var tlsContext = try? TLSContext(trusting: trust)
     /// Where peers can reach us: one address per interface.
     package private(set) var udpAddresses: [SocketAddress] = []
     package private(set) var tcpAddresses: [SocketAddress] = []
     package private(set) var counters = UDPMuxCounters()
 
-    private final class Entry {
-        let number: Int
-        weak var client: (any MuxClient)?
-        var paths: Set<NetworkPath> = []
-        var sockets: Set<NetworkPath> = []
-        var ownSockets: [SocketAddress] = []
-        var ufrag: String
-        var timer: (id: TimerID, at: Instant)?
-        var isChanged = false
-        init(number: Int, client: any MuxClient) {
-            self.number = number
-            self.client = client
-            ufrag = client.peer.ice.local.ufrag
-        }
-    }
     private struct Stream {
         var framer: StreamFramer
         /// Whom it was opened for.
@@ -52,16 +41,20 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         var connection: ICEConnection?
     }
 
-    private var entries: [Int: Entry] = [:]
-    private var byUfrag: [String: Entry] = [:]
-    private var byPath: [NetworkPath: Entry] = [:]
-    private var byTag: [UInt32: Entry] = [:]
+    private var entries: [Int: MuxEntry] = [:]
+    private var byUfrag: [String: MuxEntry] = [:]
+    private var byPath: [NetworkPath: MuxEntry] = [:]
+    private var byTag: [UInt32: MuxEntry] = [:]
+    /// Who was first to have that address on its other side.
+    private var claims: [SocketAddress: MuxEntry] = [:]
     private var streams: [NetworkPath: Stream] = [:]
     /// TCP connections being made, by their local address.
     private var opening: [SocketAddress: (entry: Int, connection: ICEConnection)] = [:]
-    private var changed: [Entry] = []
+    private var changed: [MuxEntry] = []
     private var lastNumber = 0
     private var isTurning = false
+    /// Paths of one peer: it may ask from as many ports as it has. More than the pairs its agent keeps.
+    private static let pathsMax = 2 * ICELimits.pairs
 
     /// Opens the sockets. `port` 0: any. `interfaces`: addresses to listen at; empty: those of all interfaces, IPv4 and
     /// IPv6. To be called on `loop`.
@@ -72,6 +65,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
     ) throws(NetworkError) {
         self.loop = loop
         self.trust = trust
+        self.ports = ports
         self.unixSeconds = unixSeconds
         self.network = network
         self.clock = clock
@@ -90,12 +84,19 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
 
     // MARK: Clients
 
+    /// Those of the interfaces of these names.
+    package func addresses(ofInterfaces names: [String]) -> Set<IPAddress> {
+        Set(network.addresses(ofInterfaces: names))
+    }
+
     /// From now on the client's peer gets its packets and timers. Weak: remove it before it goes.
     package func add(_ client: any MuxClient) -> Int {
         loop.checkIsolated()
         lastNumber += 1
-        let entry = Entry(number: lastNumber, client: client)
+        let entry = MuxEntry(number: lastNumber, client: client)
         entries[entry.number] = entry
+        let number = entry.number
+        entry.onTimer = { [weak self] in self?.expire(number) }
         byUfrag[entry.ufrag] = entry
         byTag[client.peer.ice.transactionTag] = entry
         return entry.number
@@ -110,9 +111,13 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
             byTag[client.peer.ice.transactionTag] = nil
         }
         if let timer = entry.timer { loop.cancel(timer.id) }
-        byUfrag = byUfrag.filter { $0.value !== entry }
+        byUfrag[entry.ufrag] = nil
+        if let old = entry.previousUfrag { byUfrag[old] = nil }
         for path in entry.paths { byPath[path] = nil }
+        for address in entry.claims { claims[address] = nil }
         for path in entry.sockets { closeSocket(path) }
+        // Those that TLS is still being spoken over. What is not even there yet is closed when it comes (`connected`).
+        for (path, stream) in streams where stream.connection != nil && stream.entry == number { closeSocket(path) }
         for address in entry.ownSockets { network.close(.udp, address) }
     }
 
@@ -124,7 +129,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         if !isTurning { settle(at: clock()) }
     }
 
-    private func note(_ entry: Entry) {
+    private func note(_ entry: MuxEntry) {
         guard !entry.isChanged else { return }
         entry.isChanged = true
         changed.append(entry)
@@ -140,7 +145,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
             entry.isChanged = false
             guard entries[entry.number] != nil, let client = entry.client else { continue }
             let peer = client.peer
-            serveICE(entry, peer, at: now)
+            nameAnew(entry, peer)
             client.peerChanged(at: now)
             guard entries[entry.number] != nil else { continue }
             peer.drain(at: now) { send($0, $1) }
@@ -150,17 +155,16 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         isTurning = false
     }
 
-    private func setTimer(_ entry: Entry, _ peer: Peer, at now: Instant) {
+    private func setTimer(_ entry: MuxEntry, _ peer: Peer, at now: Instant) {
         guard let deadline = peer.deadline(at: now) else { return }
         // A timer that fires too early finds nothing due and is set anew: cheaper than moving it with every packet.
         if let timer = entry.timer {
             if timer.at <= deadline { return }
             loop.cancel(timer.id)
         }
-        let number = entry.number
         // Never at once: a deadline that does not move must not stop the loop.
         let at = max(deadline, now + MediaTime(nanoseconds: 200_000))
-        entry.timer = (loop.schedule(at: at) { [weak self] in self?.expire(number) }, at)
+        entry.timer = (loop.schedule(at: at, entry.onTimer), at)
     }
 
     private func expire(_ number: Int) {
@@ -172,13 +176,23 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
 
     // MARK: ICE's wishes
 
-    private func serveICE(_ entry: Entry, _ peer: Peer, at now: Instant) {
-        if peer.ice.local.ufrag != entry.ufrag {
-            // The old name stays valid until the peer has gone over.
-            entry.ufrag = peer.ice.local.ufrag
-            byUfrag[entry.ufrag] = entry
-        }
+    /// A restart gives the peer a new name. The old one stays until the peer has gone over, or restarts once more: a peer
+    /// has two names at most, however often it restarts.
+    private func nameAnew(_ entry: MuxEntry, _ peer: Peer) {
+        let (current, previous) = (peer.ice.local.ufrag, peer.ice.previousLocal?.ufrag)
+        guard current != entry.ufrag || previous != entry.previousUfrag else { return }
+        byUfrag[entry.ufrag] = nil
+        if let old = entry.previousUfrag { byUfrag[old] = nil }
+        entry.ufrag = current
+        entry.previousUfrag = previous
+        byUfrag[current] = entry
+        if let previous { byUfrag[previous] = entry }
     }
+
+    /// Names by which peers are found; tests watch it.
+    package var nameCount: Int { byUfrag.count }
+    /// TCP connections with somebody at the other end, or on the way there; tests watch it.
+    package var streamCount: Int { streams.count + opening.count }
 
     /// A socket that the agent of a client asks for.
     package func open(_ connection: ICEConnection, for number: Int, at now: Instant) {
@@ -207,12 +221,47 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         note(entry)
     }
 
+    /// The paths from our shared ports to `remote`, an address that the client's other side told of, as far as they are
+    /// another peer's. If they are nobody's, they are this client's from now on.
+    ///
+    /// Another server has one port for all its peers, as we do. Of several of its peers with several of ours only the
+    /// first pair can use both ports: STUN names whom it is for, DTLS and SRTP do not.
+    package func foreignPaths(to remote: SocketAddress, for number: Int) -> [NetworkPath] {
+        guard let entry = entries[number] else { return [] }
+        let holder = claims[remote]
+        let isTaken = holder.map { $0 !== entry && isLive($0) } ?? false
+        if !isTaken, holder !== entry, entry.claims.count < ICELimits.remoteCandidates {
+            holder?.claims.remove(remote)
+            claims[remote] = entry
+            entry.claims.insert(remote)
+        }
+        return udpAddresses.compactMap { local in
+            guard local.ip.isV4 == remote.ip.isV4 else { return nil }
+            let path = NetworkPath(.udp, local: local, remote: remote)
+            return isForeign(path, to: entry) ? path : nil
+        }
+    }
+
+    /// Whether what comes over a path is, or is going to be, for another peer that is there.
+    private func isForeign(_ path: NetworkPath, to entry: MuxEntry) -> Bool {
+        guard path.transport == .udp, udpAddresses.contains(path.local),
+            let holder = byPath[path] ?? claims[path.remote]
+        else { return false }
+        return holder !== entry && isLive(holder)
+    }
+
+    /// Whoever has lost its other side holds nothing against those who come: perhaps it is the same, begun anew.
+    private func isLive(_ entry: MuxEntry) -> Bool {
+        guard let state = entry.client?.peer.ice.state else { return false }
+        return state != .failed && state != .disconnected
+    }
+
     /// UDP sockets that one client has alone, an address per interface.
     package func openOwnSockets(for number: Int) -> [SocketAddress] {
         guard let entry = entries[number] else { return [] }
         var opened: [SocketAddress] = []
         for address in udpAddresses {
-            guard let bound = try? network.openUDP(SocketAddress(address.ip, 0)) else { continue }
+            guard let bound = try? network.openUDP(SocketAddress(address.ip, 0), in: ports) else { continue }
             opened.append(bound)
             entry.ownSockets.append(bound)
         }
@@ -265,7 +314,8 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
             counters.brokenStreams += 1
             disconnected(path, reason: "the stream makes no sense", at: now)
             network.disconnect(path)
-        } else {
+        } else if streams[path] != nil {
+            // Else a message was the last one: its peer has closed the connection.
             streams[path] = stream
         }
     }
@@ -299,9 +349,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
     }
 
     private func join(_ path: NetworkPath, _ connection: ICEConnection, _ number: Int?, at now: Instant) {
-        guard let number, let entry = entries[number], let client = entry.client else {
-            return network.disconnect(path)
-        }
+        guard let number, let entry = entries[number], let client = entry.client else { return closeSocket(path) }
         entry.sockets.insert(path)
         entry.paths.insert(path)
         byPath[path] = entry
@@ -311,25 +359,46 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
 
     private func route(_ bytes: UnsafeMutableRawBufferPointer, over path: NetworkPath, at now: Instant) {
         guard bytes.count > 0 else { return }
-        if let entry = byPath[path], bytes[0] > 3 {
-            entry.client?.peer.receive(bytes, over: path, at: now)
-            note(entry)
+        let known = byPath[path]
+        if bytes[0] > 3 {
+            // Only STUN can tell whom it is for where nobody is known: a flood of anything else ends here.
+            guard let known else {
+                counters.unknownPeer += 1
+                return
+            }
+            known.client?.peer.receive(bytes, over: path, at: now)
+            note(known)
             return
         }
         let span = UnsafeRawBufferPointer(bytes).bytes
         // A request names its peer even where the path belonged to another one before.
         let named = STUNRouting.localUfrag(span).flatMap { byUfrag[$0] } ?? STUNRouting.tag(span).flatMap { byTag[$0] }
-        guard let entry = named ?? byPath[path] else {
+        guard let entry = named ?? known else {
             counters.unknownPeer += 1
             return
         }
         guard let client = entry.client else { return }
-        if client.peer.receive(bytes, over: path, at: now), byPath[path] !== entry {
-            byPath[path]?.paths.remove(path)
-            byPath[path] = entry
-            entry.paths.insert(path)
+        if byPath[path] !== entry, isForeign(path, to: entry) {
+            counters.takenPath += 1
+            client.pathIsTaken(path, at: now)
+        } else if client.peer.receive(bytes, over: path, at: now), byPath[path] !== entry {
+            take(path, entry)
         }
         note(entry)
+    }
+
+    private func take(_ path: NetworkPath, _ entry: MuxEntry) {
+        byPath[path]?.paths.remove(path)
+        byPath[path] = entry
+        if entry.paths.count >= UDPMux.pathsMax, let old = entry.paths.first(where: { isIdle($0, entry) }) {
+            entry.paths.remove(old)
+            byPath[old] = nil
+        }
+        entry.paths.insert(path)
+    }
+
+    private func isIdle(_ path: NetworkPath, _ entry: MuxEntry) -> Bool {
+        path.transport == .udp && !entry.sockets.contains(path) && entry.client?.peer.ice.selectedRoute?.path != path
     }
 
     package func batchEnded(at now: Instant) { settle(at: now) }
@@ -339,6 +408,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
             streams[path] = Stream(framer: StreamFramer(.length), entry: nil)
             return
         }
+        guard entries[number] != nil else { return network.disconnect(path) }
         var stream = Stream(framer: StreamFramer(connection.framing ?? .length), entry: number)
         guard let name = connection.tlsName else {
             streams[path] = stream
@@ -355,6 +425,17 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         stream.connection = connection
         streams[path] = stream
         flush(tls, path)
+        if let deadline = tls.deadline {
+            _ = loop.schedule(at: deadline) { [weak self] in self?.expireTLS(path) }
+        }
+    }
+
+    /// A server that took the connection and does not speak TLS would hold the socket for good.
+    private func expireTLS(_ path: NetworkPath) {
+        guard var stream = streams[path], let tls = stream.tls else { return }
+        let now = clock()
+        tls.expire(at: now)
+        _ = serve(tls, path, &stream, at: now)
     }
 
     package func disconnected(_ path: NetworkPath, reason: String, at now: Instant) {
@@ -395,11 +476,4 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         }
         network.send(bytes, over: path)
     }
-}
-
-/// What came to the port and belonged to nobody, by reason.
-package struct UDPMuxCounters: Hashable, Sendable {
-    package var unknownPeer = 0
-    package var brokenStreams = 0
-    package init() {}
 }

@@ -35,7 +35,11 @@ struct CommandLineReader {
     /// - Parameters:
     ///   - flags: options without a value.
     ///   - options: options with one, as `--name value` or `--name=value`; repeatable.
-    init(_ arguments: [String], flags allowedFlags: Set<String>, options: Set<String> = []) throws {
+    ///   - switches: `--name`, which is true, or `--name=false`.
+    init(
+        _ arguments: [String], flags allowedFlags: Set<String>, options: Set<String> = [],
+        switches: Set<String> = []
+    ) throws {
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             guard argument.hasPrefix("-"), argument != "-" else {
@@ -52,10 +56,12 @@ struct CommandLineReader {
                     throw UsageError("\(parts[0]) needs a value")
                 }
                 values[parts[0], default: []].append(value)
+            } else if switches.contains(parts[0]) {
+                values[parts[0], default: []].append(parts.count == 2 ? parts[1] : "true")
             } else if allowedFlags.contains(argument) {
                 flags.insert(argument)
             } else {
-                let known = (allowedFlags.union(options)).sorted().joined(separator: ", ")
+                let known = allowedFlags.union(options).union(switches).sorted().joined(separator: ", ")
                 throw UsageError("there is no option “\(argument)” here; the options are \(known)")
             }
         }
@@ -84,4 +90,13 @@ func readFile(_ path: String, bytesMax: Int) throws -> [UInt8] {
     }
     guard ferror(file) == 0 else { throw UsageError("“\(path)” cannot be read: \(String(cString: strerror(errno)))") }
     return bytes
+}
+
+/// Writes a whole file, in place of one of that name.
+func writeFile(_ path: String, _ text: String) throws {
+    func failure() -> UsageError { UsageError("“\(path)” cannot be written: \(String(cString: strerror(errno)))") }
+    guard let file = fopen(path, "wb") else { throw failure() }
+    let bytes = Array(text.utf8)
+    let written = fwrite(bytes, 1, bytes.count, file)
+    guard fclose(file) == 0, written == bytes.count else { throw failure() }
 }

@@ -24,6 +24,7 @@ enum Tessera {
             switch name {
             case "run": return try RunCommand.main(rest)
             case "serve": return try ServeCommand.main(rest)
+            case "configuration": return try ConfigurationCommand.main(rest)
             case "check": return try CheckCommand.main(rest)
             case "graph": return try GraphCommand.main(rest)
             case "inspect": return try InspectCommand.main(rest)
@@ -36,7 +37,8 @@ enum Tessera {
                 return .success
             default:
                 throw UsageError(
-                    "there is no command “\(name)”; the commands are run, serve, check, graph, inspect, repair")
+                    "there is no command “\(name)”; the commands are run, serve, configuration, check, graph, inspect, repair"
+                )
             }
         } catch {
             Terminal.error("tessera: \(error)\n")
@@ -50,6 +52,7 @@ enum Tessera {
 
         usage: tessera run FILE [--set NAME=VALUE]… [options]   run a pipeline document
                tessera serve FILE [--set NAME=VALUE]… [options] run it live, for browsers that join with WebRTC
+               tessera configuration [options of serve]         show the settings of serve, and where they come from
                tessera check FILE [--set NAME=VALUE]…           say what is wrong with a document
                tessera graph FILE [--dot] [--set NAME=VALUE]…   draw a document
                tessera inspect [CLASS] [--markdown]             classes, parameters, methods, events, codecs

@@ -12,6 +12,7 @@ import clips as demonstration  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="also run what takes minutes")
+    parser.addoption("--write", action="store_true", help="also write tables into docs/")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -13,7 +13,7 @@ import urllib.request
 
 import av
 import numpy
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
 import tools
 
@@ -93,11 +93,11 @@ class Tone(MediaStreamTrack):
 
 
 class Peer:
-    """A WebRTC client: publishes tracks, receives what comes, speaks WHIP and WHEP."""
+    """A WebRTC client: publishes tracks, receives what comes, speaks WHIP and WHEP. `servers` as browsers take them."""
 
-    def __init__(self, url: str, token: str | None = None):
+    def __init__(self, url: str, token: str | None = None, servers: list[dict] = []):
         self.url, self.token = url, token
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.connection = RTCPeerConnection(RTCConfiguration([RTCIceServer(**server) for server in servers]))
         self.frames = {"audio": [], "video": []}
         self.tasks = []
         self.connection.on("track", lambda track: self.tasks.append(asyncio.ensure_future(self._read(track))))
@@ -164,13 +164,14 @@ async def until(condition, timeout=10, what="it did not happen"):
 
 
 class Server:
-    """`tessera serve` on free ports, for a `with` block; ends with SIGTERM."""
+    """`tessera serve` on free ports, for a `with` block; ends with SIGTERM. `document` empty: the control API alone."""
 
-    def __init__(self, document="pipelines/live-grid.json", *arguments):
-        self.arguments = ["serve", document, "--port", "0", *map(str, arguments)]
+    def __init__(self, document="pipelines/live-grid.json", *arguments, prefix=()):
+        documents = [document] if document else []
+        self.arguments, self.prefix = ["serve", *documents, "--port", "0", *map(str, arguments)], prefix
 
     def __enter__(self):
-        self.run = tools.Started(*self.arguments)
+        self.run = tools.Started(*self.arguments, prefix=self.prefix)
         self.result = None
         end = time.monotonic() + 20
         while b"\n" not in self.run._texts[0]:

@@ -126,7 +126,8 @@ def test_every_document_is_here():
     """None is forgotten; and each says what it is for."""
     # What runs until it is told to stop is run by test_serve.py.
     names = {file.name for file in tools.PIPELINES.glob("*.json") if not file.name.startswith("live-")}
-    assert names == {"grid.json", "transcode.json", "mix-audio.json", "picture-in-picture.json", "split-tracks.json"}
+    assert names == {"grid.json", "transcode.json", "mix-audio.json", "picture-in-picture.json", "split-tracks.json",
+                     "filter.json"}
     for name in names:
         picture = tools.tessera("graph", tools.PIPELINES / name).check()
         assert "RecorderEndpoint" in picture.out

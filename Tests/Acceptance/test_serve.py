@@ -208,7 +208,8 @@ def test_preflight(server):
 
 
 def test_token_and_servers():
-    servers = ("--token", "secret", "--stun", "127.0.0.1:9", "--turn", "me:pass@127.0.0.1:9?transport=tcp")
+    servers = ("--token", "secret", "--stun", "127.0.0.1:9", "--turn", "me:pass@127.0.0.1:9?transport=tcp",
+               "--turn", "me:pass@127.0.0.1:9?transport=tls")
 
     async def run(server):
         offer = await Peer("").send(Tone()).offer()
@@ -222,6 +223,7 @@ def test_token_and_servers():
         assert links[0] == '<stun:127.0.0.1:9>; rel="ice-server"'
         assert links[1] == ('<turn:127.0.0.1:9?transport=tcp>; rel="ice-server"; username="me"; credential="pass"; '
                             'credential-type="password"')
+        assert links[2].startswith("<turns:127.0.0.1:9?transport=tcp>")
         await peer.connected()
         assert request("DELETE", peer.session).status == 401
         assert (await peer.leave()).status == 200
@@ -266,21 +268,26 @@ def test_the_room_is_full():
         for peer in peers:
             await peer.leave()
 
-    with Server("pipelines/live-grid.json", "--sessions", 2) as server:
+    with Server("pipelines/live-grid.json", "--peers", 2) as server:
         asyncio.run(run(server))
 
 
 @pytest.mark.parametrize("arguments, words", [
     (["pipelines/live-grid.json", "--port", "x"], "--port is “x”"),
-    (["pipelines/live-grid.json", "--https-port", "0"], "--self-signed"),
-    (["pipelines/live-grid.json", "--certificate", "x.pem"], "--key is missing"),
+    (["pipelines/live-grid.json", "--https-port", "0"], "self-signed"),
+    (["pipelines/live-grid.json", "--certificate", "x.pem"], "x.pem"),
+    (["pipelines/live-grid.json", "--key", "x.pem"], "certificate is missing"),
     (["pipelines/live-grid.json", "--turn", "nobody"], "user:password@"),
+    (["pipelines/live-grid.json", "--turn", "turns:me:pass@127.0.0.1:9?transport=udp"], "user:password@"),
+    (["pipelines/live-grid.json", "--turn-ca", "README.md"], "no certificate"),
+    (["pipelines/live-grid.json", "--turn-ca", "nowhere.pem"], "nowhere.pem"),
     (["pipelines/live-grid.json", "--stun", "127.0.0.1"], "HOST:PORT"),
     (["pipelines/live-grid.json", "--ports", "9-1"], "40000-40100"),
     (["pipelines/live-grid.json", "--interface", "nowhere0"], "no such interface"),
     (["pipelines/live-grid.json", "--external-ip", "me"], "IP address"),
     (["pipelines/grid.json", "--set", "inputs=a.webm", "--set", "output=b.webm"], "has no doors"),
-    ([], "pipeline document"),
+    (["--set", "record=x.webm"], "pipeline document"),
+    (["--path", "/kurento?x"], "--path is “/kurento?x”"),
 ])
 def test_wrong_usage(arguments, words):
     done = tools.tessera("serve", *arguments, timeout=20)

@@ -232,7 +232,7 @@ def assert_sound_file(file, seconds: float | None = None, rate: float = 30, kind
     `seconds`: how long it is to be, to within one frame.
     """
     complaints = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", str(file), "-f", "null", "-"],
+        ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", str(file), "-fps_mode", "vfr", "-f", "null", "-"],
         capture_output=True, text=True)
     assert complaints.returncode == 0 and not complaints.stderr, f"{file} does not decode: {complaints.stderr}"
     found = probe(file)

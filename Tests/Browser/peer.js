@@ -2,11 +2,15 @@
 // Made for Chromium and Firefox alike.
 (() => {
     const WIDTH = 320, HEIGHT = 180, CELL = 40, TOP = 130;
+    const CANDIDATES = /a=(candidate:.*|end-of-candidates)\r\n/g;
     const TONES = [440, 523, 587, 659, 784];
 
-    function source(shades) {
+    // Above what is read there may be noise, which no codec can foretell: an encoder uses all bits it may. It is faint,
+    // so that one with few bits can leave it out.
+    function source(shades, isNoisy) {
         const canvas = document.createElement("canvas"), pen = canvas.getContext("2d", { alpha: false });
         [canvas.width, canvas.height] = [WIDTH, HEIGHT];
+        const noise = new ImageData(WIDTH, 50);
         let number = 0;
         const draw = () => {
             pen.fillStyle = shades[0];
@@ -17,12 +21,34 @@
                 pen.fillStyle = (number >> bit) & 1 ? "#fff" : "#000";
                 pen.fillRect(bit * CELL, TOP, CELL, CELL);
             }
+            if (isNoisy) {
+                crypto.getRandomValues(noise.data);
+                noise.data.forEach((value, at, all) => { all[at] = 96 + (value & 63); });
+                pen.putImageData(noise, 0, 0);
+            }
             number += 1;
         };
         draw();
-        const timer = setInterval(draw, 33);
-        return { canvas, track: canvas.captureStream(30).getVideoTracks()[0], drawn: () => number,
-            stop: () => clearInterval(timer) };
+        // Drawn and sent by the clock, 30 a second: an interval of whole milliseconds beats against a capture's own.
+        const generator = window.MediaStreamTrackGenerator && new MediaStreamTrackGenerator({ kind: "video" });
+        const stream = generator ? null : canvas.captureStream(0), track = generator || stream.getVideoTracks()[0];
+        const writer = generator && generator.writable.getWriter();
+        const send = () => {
+            // Firefox has it at the stream.
+            if (!generator) return (track.requestFrame ? track : stream).requestFrame();
+            const frame = new VideoFrame(canvas, { timestamp: Math.round(performance.now() * 1000) });
+            return writer.write(frame).catch(() => 0);
+        };
+        let due = performance.now(), timer = 0;
+        const step = () => {
+            draw();
+            send();
+            // What is late by more than a picture is left out.
+            due = Math.max(due + 1000 / 30, performance.now() - 1000 / 30);
+            timer = setTimeout(step, Math.max(0, due - performance.now()));
+        };
+        step();
+        return { canvas, track, drawn: () => number, stop: () => clearTimeout(timer) };
     }
 
     function preferred(kind, name, direction) {
@@ -34,19 +60,41 @@
 
     class Harness {
         // direction: sendonly, recvonly or sendrecv; video, audio: a codec's name, or null for none.
-        async start({ url, direction, video, audio, tone, shades, tiles, channel, kbps }) {
-            Object.assign(this, { url, tiles: tiles || [[0, 0, 1, 1]], frames: 0, log: [] });
-            this.seen = this.tiles.map(() => ({ numbers: [], left: [0, 0, 0], right: [0, 0, 0] }));
+        // servers: those of ICE. through: the address of a relay, the only way between the two.
+        // cheap: pictures are read as they leave the decoder, where the browser lets pages do so, and not shown.
+        async start(options) {
+            const { url, through } = options, offer = await this.offer(options);
+            if (offer === "not offered") return offer;
+            const answer = await fetch(url, {
+                method: "POST", body: through ? offer.replace(CANDIDATES, "") : offer,
+                headers: { "Content-Type": "application/sdp" },
+            });
+            const text = await answer.text();
+            if (answer.status !== 201) return `${answer.status} ${text}`;
+            this.session = new URL(answer.headers.get("Location"), url).href;
+            await this.accept(through ? text.replace(CANDIDATES, "") : text);
+            if (through) {
+                const candidate = `candidate:1 1 udp 2130706431 ${through.replace(":", " ")} typ host`;
+                await this.add({ candidate, sdpMLineIndex: 0 });
+            }
+            return "started";
+        }
+
+        // The offer with all candidates. By itself, together with accept and add, for other ways of signalling.
+        async offer({ direction, video, audio, tone, shades, tiles, channel, servers, isNoisy, cheap }) {
+            this.log = [];
+            this.watch(tiles || [[0, 0, 1, 1]]);
+            this.cheap = Boolean(cheap && window.MediaStreamTrackProcessor);
             for (const [kind, name] of [["video", video], ["audio", audio]]) {
                 if (name && !preferred(kind, name, direction).length) return "not offered";
             }
-            const pc = this.pc = new RTCPeerConnection();
+            const pc = this.pc = new RTCPeerConnection({ iceServers: servers || [] });
             pc.onconnectionstatechange = () => this.log.push(pc.connectionState);
             pc.ontrack = (event) => this.receive(event);
             const sends = direction !== "recvonly";
             this.sound = new AudioContext({ sampleRate: 48000 });
             if (video) {
-                if (sends) this.source = source(shades || ["rgb(220,40,40)", "rgb(40,40,220)"]);
+                if (sends) this.source = source(shades || ["rgb(220,40,40)", "rgb(40,40,220)"], isNoisy);
                 const line = pc.addTransceiver(sends ? this.source.track : "video", { direction });
                 line.setCodecPreferences(preferred("video", video, direction));
             }
@@ -70,20 +118,29 @@
                 pc.onicegatheringstatechange = () => { if (pc.iceGatheringState === "complete") done(); };
                 setTimeout(done, 2000);
             });
-            const answer = await fetch(url, {
-                method: "POST", body: pc.localDescription.sdp, headers: { "Content-Type": "application/sdp" },
-            });
-            const text = await answer.text();
-            this.offer = pc.localDescription.sdp;
-            this.answer = text;
-            if (answer.status !== 201) return `${answer.status} ${text}`;
-            this.session = new URL(answer.headers.get("Location"), url).href;
-            await pc.setRemoteDescription({ type: "answer", sdp: text });
-            return "started";
+            return pc.localDescription.sdp;
+        }
+
+        accept(answer) {
+            this.answer = answer;
+            return this.pc.setRemoteDescription({ type: "answer", sdp: answer });
+        }
+
+        add(candidate) { return this.pc.addIceCandidate(candidate); }
+
+        // Which parts of the picture are looked at from now on.
+        watch(tiles) {
+            Object.assign(this, { tiles, frames: 0 });
+            this.seen = tiles.map(() => ({ numbers: [], left: [0, 0, 0], right: [0, 0, 0] }));
         }
 
         receive({ track }) {
             const stream = new MediaStream([track]);
+            if (track.kind === "video" && this.cheap) {
+                this.stream = stream;
+                this.readFrames(new MediaStreamTrackProcessor({ track, maxBufferSize: 4 }).readable.getReader());
+                return;
+            }
             const element = document.createElement(track.kind);
             Object.assign(element, { srcObject: stream, autoplay: true, playsInline: true });
             // An audio element has to be fed for Web Audio to hear a remote track; it may be mute.
@@ -114,32 +171,80 @@
 
         bin(hertz) { return Math.round(hertz * 16384 / this.sound.sampleRate); }
 
-        look() {
-            const { videoWidth: width, videoHeight: height } = this.element, now = performance.now();
-            if (!width) return;
-            if (this.reader.width !== width || this.reader.height !== height) {
-                [this.reader.width, this.reader.height] = [width, height];
+        // Shows what comes over the whole page, for a photograph.
+        async show() {
+            if (!this.element) {
+                this.element = document.createElement("video");
+                Object.assign(this.element, { srcObject: this.stream, muted: true, autoplay: true });
+                document.body.append(this.element);
+                await this.element.play();
             }
+            this.element.style =
+                "position:fixed;left:0;top:0;width:100%;height:100%;background:#222;object-fit:contain";
+            await new Promise((done) => setTimeout(done, 1000));
+        }
+
+        // Ends that: showing costs.
+        hide() {
+            if (!this.cheap) this.element.style = "";
+            else {
+                this.element.remove();
+                this.element = null;
+            }
+        }
+
+        // What is in the place, of 320 × 180, of a tile: functions of column and row give the colour.
+        note(width, height, colour) {
+            const now = performance.now();
             this.frames += 1;
-            this.pen.drawImage(this.element, 0, 0);
             this.tiles.forEach(([left, top, wide, high], index) => {
-                const pixels = (x, y) => {
-                    const column = Math.round((left + x / WIDTH * wide) * width);
-                    const row = Math.round((top + y / HEIGHT * high) * height);
-                    const data = this.pen.getImageData(column - 2, row - 2, 4, 4).data, sum = [0, 0, 0];
-                    data.forEach((value, at) => { if (at % 4 < 3) sum[at % 4] += value / 16; });
-                    return sum.map(Math.round);
-                };
+                const at = (x, y) => colour(
+                    Math.round((left + x / WIDTH * wide) * width), Math.round((top + y / HEIGHT * high) * height));
                 let number = 0;
                 for (let bit = 0; bit < 8; bit += 1) {
-                    const [r, g, b] = pixels(bit * CELL + CELL / 2, TOP + CELL / 2);
+                    const [r, g, b] = at(bit * CELL + CELL / 2, TOP + CELL / 2);
                     if (r + g + b > 384) number |= 1 << bit;
                 }
                 const seen = this.seen[index];
                 seen.numbers.push([now, number]);
-                if (seen.numbers.length > 4000) seen.numbers.shift();
-                [seen.left, seen.right] = [pixels(80, 60), pixels(240, 60)];
+                if (seen.numbers.length > 8000) seen.numbers.shift();
+                [seen.left, seen.right] = [at(80, 60), at(240, 60)];
             });
+        }
+
+        // A small copy has all that is looked for, and is read at once.
+        look() {
+            const { videoWidth, videoHeight } = this.element;
+            if (!videoWidth) return;
+            this.size = [videoWidth, videoHeight];
+            const width = Math.min(320, videoWidth), height = Math.round(width * videoHeight / videoWidth);
+            if (this.reader.width !== width || this.reader.height !== height) {
+                [this.reader.width, this.reader.height] = [width, height];
+            }
+            this.pen.imageSmoothingEnabled = false;
+            this.pen.drawImage(this.element, 0, 0, width, height);
+            const { data } = this.pen.getImageData(0, 0, width, height);
+            this.note(width, height, (x, y) => Array.from(data.subarray((y * width + x) * 4, (y * width + x) * 4 + 3)));
+        }
+
+        async readFrames(reader) {
+            for (;;) {
+                const { value: frame, done } = await reader.read();
+                if (done) return;
+                try {
+                    const { width, height } = frame.visibleRect, length = frame.allocationSize();
+                    this.size = [width, height];
+                    if (!this.bytes || this.bytes.length < length) this.bytes = new Uint8Array(length);
+                    const planes = await frame.copyTo(this.bytes), { bytes } = this;
+                    const value = (plane, x, y) => bytes[planes[plane].offset + y * planes[plane].stride + x];
+                    // I420 in BT.601's limited range, as Tessera's canvases are.
+                    this.note(width, height, (x, y) => {
+                        const luma = 1.164 * (value(0, x, y) - 16);
+                        const u = value(1, x >> 1, y >> 1) - 128, v = value(2, x >> 1, y >> 1) - 128;
+                        return [luma + 1.596 * v, luma - 0.392 * u - 0.813 * v, luma + 2.017 * u].map(Math.round);
+                    });
+                } finally { frame.close(); }
+            }
         }
 
         // Runs of the same number count once: how many pictures of that tile were seen in the last seconds.
@@ -149,15 +254,27 @@
             return recent.filter(([, number], at) => at > 0 && number !== recent[at - 1][1]).length;
         }
 
+        // The longest time between two pictures, in milliseconds.
+        gap() {
+            const { numbers } = this.seen[0];
+            return numbers.reduce((most, [time], at) => Math.max(most, at ? time - numbers[at - 1][0] : 0), 0);
+        }
+
+        // Each new picture since that time of the page, as [time, number].
+        pictures(since) {
+            const { numbers } = this.seen[0];
+            return numbers.filter(([time, number], at) => time >= since && (!at || number !== numbers[at - 1][1]));
+        }
+
         async report(seconds = 3) {
             const said = {
                 log: this.log, sound: this.sound.state, state: this.pc.connectionState,
                 drawn: this.source ? this.source.drawn() : 0,
             };
-            if (this.element) {
+            if (this.size) {
                 said.tiles = this.seen.map((seen) => ({
                     frames: this.frames, distinct: this.distinct(seen.numbers, seconds), left: seen.left,
-                    right: seen.right, width: this.element.videoWidth, height: this.element.videoHeight,
+                    right: seen.right, width: this.size[0], height: this.size[1],
                 }));
                 said.video = said.tiles[0];
             }
@@ -190,7 +307,8 @@
                         decoded: entry.framesDecoded, encoded: entry.framesEncoded, nacks: entry.nackCount,
                         keys: entry.keyFramesDecoded || entry.keyFramesEncoded, plis: entry.pliCount,
                         concealed: entry.concealedSamples, samples: entry.totalSamplesReceived,
-                        dropped: entry.framesDropped, freezes: entry.freezeCount,
+                        dropped: entry.framesDropped, freezes: entry.freezeCount, received: entry.framesReceived,
+                        sent: entry.framesSent, rate: entry.framesPerSecond, height: entry.frameHeight,
                     };
                 }
             });

@@ -47,6 +47,28 @@ class PagePeer:
         add(self.script)
         page.evaluate("(() => { window.peer = new Harness(); return 1; })()")
 
+    def offer(self, **options):
+        """For other ways of signalling than WHIP: the offer, to be followed by `accept` and `add`."""
+        said = self.page.evaluate("async (options) => peer.offer(options)", options)
+        if said == "not offered":
+            raise NotOffered(options)
+        return said
+
+    def accept(self, answer):
+        self.page.evaluate("async (answer) => peer.accept(answer)", answer)
+
+    def add(self, candidate):
+        self.page.evaluate("async (candidate) => peer.add(candidate)", candidate)
+
+    def watch(self, tiles):
+        self.page.evaluate("async (tiles) => peer.watch(tiles)", tiles)
+
+    def photograph(self, path):
+        """What comes, over the whole page."""
+        self.page.evaluate("async () => peer.show()")
+        self.page.screenshot(path=str(path))
+        self.page.evaluate("async () => peer.hide()")
+
     def start(self, url, direction, video, audio, **more):
         said = self.page.evaluate(
             "async (options) => peer.start(options)",
@@ -67,12 +89,15 @@ class PagePeer:
 
 
 class Chromium:
-    name = "Chromium"
+    name, path = "Chromium", "/usr/bin/chromium"
 
     def __enter__(self):
         self.driver = sync_playwright().start()
-        self.browser = self.driver.chromium.launch(executable_path="/usr/bin/chromium", args=SWITCHES)
+        self.browser = self.launch(self.path)
         return self
+
+    def launch(self, path):
+        return self.driver.chromium.launch(executable_path=path, args=SWITCHES)
 
     def __exit__(self, *_):
         self.browser.close()
@@ -112,14 +137,14 @@ class AiortcPeer:
     def call(self, what, timeout=40):
         return asyncio.run_coroutine_threadsafe(what, self.loop).result(timeout)
 
-    def start(self, url, direction, video, audio):
-        self.call(self._start(url, direction, video, audio))
+    def start(self, url, direction, video, audio, servers=[]):
+        self.call(self._start(url, direction, video, audio, servers))
         return self
 
-    async def _start(self, url, direction, video, audio):
+    async def _start(self, url, direction, video, audio, servers):
         from aiortc import RTCRtpSender
 
-        peer = self.peer = live.Peer(url)
+        peer = self.peer = live.Peer(url, servers=servers)
         self.numbers, self.task = [], asyncio.ensure_future(self._read())
         for kind, codec, make in (("video", video, Marked), ("audio", audio, lambda: live.Tone(mark.TONE))):
             if codec is None:

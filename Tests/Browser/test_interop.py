@@ -113,11 +113,9 @@ def test_matrix(request, server, reference, kind):
 def test_room(server, chromium, firefox, tmp_path):
     rows = room.gather(server, [chromium] * 4 + [firefox], tmp_path)
     print(room.table(rows))
-    print([row["sound"] for row in rows])
     print(f"pages: {tmp_path}")
-    slowest = min(row["drawn"] for row in rows)
     for row in rows:
         for tile, wanted in zip(row["left"], room.SHADES):
             assert peers.mark.is_near(tile, map(int, re.findall(r"\d+", wanted))), row
-        assert min(row["seen"]) > slowest * 0.3, row
-        assert min(row["others"]) > 0.5 and row["own"] < 0.1, row
+        assert min(row["seen"]) >= 27, row
+        assert min(row["others"]) > 0.9 and row["own"] < 0.1, row

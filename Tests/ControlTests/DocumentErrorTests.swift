@@ -41,7 +41,8 @@ import Testing
         (
             #""a": {"class": "Compositee"}"#,
             "x.json:2:16: unknown class 'Compositee' (did you mean 'Composite'?); there are PlayerEndpoint, "
-                + "RecorderEndpoint, WebRtcEndpoint, RtpEndpoint, PassThrough, HubPort, Composite, Dispatcher, "
+                + "RecorderEndpoint, WebRtcEndpoint, RtpEndpoint, HttpPostEndpoint, PassThrough, GStreamerFilter, "
+                + "ImageOverlayFilter, FaceOverlayFilter, ZBarFilter, HubPort, Composite, Dispatcher, "
                 + "DispatcherOneToMany, Mixer and AlphaBlending"
         ),
         (
@@ -123,12 +124,13 @@ import Testing
         (
             #""a": {"class": "RecorderEndpoint", "with": {"uri": "a.ogg"}}"#,
             "x.json:2:52: 'a': no mediaProfile follows from the uri 'a.ogg'; end it in .webm, .mkv, .mp4, .weba, .mka, "
-                + ".m4v or .m4a, or give mediaProfile"
+                + ".m4v, .m4a, .flv, .jpg, .jpeg or .mjpeg, or give mediaProfile"
         ),
         (
-            #""a": {"class": "RecorderEndpoint", "with": {"uri": "a", "mediaProfile": "FLV"}}"#,
-            "x.json:2:73: 'a': mediaProfile 'FLV' is not supported yet; allowed: WEBM, MKV, MP4, WEBM_VIDEO_ONLY, "
-                + "WEBM_AUDIO_ONLY, MKV_VIDEO_ONLY, MKV_AUDIO_ONLY, MP4_VIDEO_ONLY or MP4_AUDIO_ONLY"
+            #""a": {"class": "RecorderEndpoint", "with": {"uri": "a", "mediaProfile": "KURENTO_SPLIT_RECORDER"}}"#,
+            "x.json:2:73: 'a': mediaProfile 'KURENTO_SPLIT_RECORDER' is not supported yet; allowed: WEBM, MKV, MP4, "
+                + "WEBM_VIDEO_ONLY, WEBM_AUDIO_ONLY, MKV_VIDEO_ONLY, MKV_AUDIO_ONLY, MP4_VIDEO_ONLY, MP4_AUDIO_ONLY, "
+                + "JPEG_VIDEO_ONLY or FLV"
         ),
         (
             #""a": {"class": "RecorderEndpoint", "with": {"uri": "a.webm", "videoCodec": "h264"}}"#,

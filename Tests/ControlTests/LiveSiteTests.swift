@@ -112,7 +112,7 @@ private final class FakeRoom: LiveRoom {
     }
 
     @Test func aTokenGuardsEverythingButPreflightsAndPages() async {
-        let site = site { $0.token = "s3cret" }
+        let site = site { $0.tokens = ["s3cret"] }
         for path in ["/whip/grid", "/whep/grid"] {
             let answer = await site.respond(to: request("POST", path, "v=0", sdp))
             #expect(answer.status == 401 && answer.header("www-authenticate") == "Bearer realm=\"tessera\"")

@@ -19,12 +19,17 @@ import Testing
         }
     }
 
-    @Test func whatNobodyHoldsIsForgotten() {
+    @Test func aNameWithTheSameLabelsIsTheSameMetric() {
         let metrics = Metrics()
-        do { _ = metrics.counter("gone_total", help: "") }
-        let kept = metrics.counter("kept_total", help: "")
-        #expect(metrics.samples().map(\.name) == ["kept_total"])
-        #expect(kept.value == 0)
+        metrics.counter("total", help: "", labels: [("kind", "a")]).add(2)
+        metrics.counter("total", help: "", labels: [("kind", "a")]).add(3)
+        metrics.counter("total", help: "", labels: [("kind", "b")]).add()
+        let samples = metrics.samples()
+        #expect(samples.count == 2)
+        guard case .counter(5) = samples[0].sample, case .counter(1) = samples[1].sample else {
+            Issue.record("\(samples)")
+            return
+        }
     }
 
     @Test func histogram() {

@@ -1,6 +1,7 @@
 import Core
 import Elements
 import Media
+import Mixing
 import TestKit
 import Testing
 
@@ -28,6 +29,105 @@ import Testing
         try source.connect(to: port)
         try port.connect(to: TestSink(context, name: "out-" + name, audio: .raw, kinds: [.audio]))
         source.live(luma: luma, tone: tone)
+    }
+
+    /// Everything that is set takes effect with the next picture, and no picture of the canvas is late for it.
+    @Test func layoutsChangeLive() throws {
+        let rig = try rig()
+        try rig.on { context in
+            for (name, luma) in [("a", 60), ("b", 110), ("c", 160)] { try Self.join(context, name, luma: UInt8(luma)) }
+        }
+        @Sendable func canvas(_ places: [(Double, Double)]) throws -> [UInt8] {
+            rig.run(0.3)
+            return try rig.on { context in
+                let canvas = context.sink().pictures.last
+                return places.map { canvas?.luma($0.0, $0.1) ?? 0 }
+            }
+        }
+        rig.run(0.5)
+        #expect(try canvas([(0.25, 0.25), (0.75, 0.25), (0.25, 0.75)]) == [60, 110, 160])
+        try rig.on { $0.get("hub", Composite.self).setLayout(.sideBySide) }
+        #expect(try canvas([(0.15, 0.5), (0.5, 0.5), (0.85, 0.5)]) == [60, 110, 160])
+        try rig.on { context in
+            let hub: Composite = context.get("hub")
+            hub.setLayout(.speaker)
+            let port: HubPort = context.get("port-b")
+            port.options.isPinned = true
+        }
+        #expect(try canvas([(0.5, 0.4), (0.3, 0.9), (0.6, 0.9)]) == [110, 60, 160])
+        try rig.on { context in
+            let hub: Composite = context.get("hub")
+            let port: HubPort = context.get("port-b")
+            port.options.isPinned = false
+            try hub.setLayout([Region(width: 0.5, height: 1), Region(x: 0.5, y: 0.5, width: 0.5, height: 0.5)])
+            hub.setFit(.stretch)
+            hub.setBackground(YUVColor(red: 255, green: 255, blue: 255))
+            for bad in [
+                [], [Region(x: 0.6, width: 0.5)], [Region(width: 0)], [Region(x: .nan)], [Region(y: -0.1)],
+            ] as [[Region]] {
+                #expect(throws: GraphError.self) { try hub.setLayout(bad) }
+            }
+        }
+        #expect(try canvas([(0.25, 0.02), (0.75, 0.75), (0.75, 0.25)]) == [60, 110, 235], "and c has no place")
+        try rig.on { context in
+            let port: HubPort = context.get("port-c")
+            port.options.region = Region(x: 0.5, width: 0.5, height: 0.5)
+            context.get("hub", Composite.self).setLayout(.full)
+        }
+        #expect(try canvas([(0.25, 0.75), (0.75, 0.25)]) == [60, 160])
+        let times = try rig.on { $0.sink().pictures.map(\.pts) }
+        #expect(zip(times, times.dropFirst()).allSatisfy { $1 - $0 == .milliseconds(40) })
+    }
+
+    @Test func labelsAreWritten() throws {
+        let rig = try rig()
+        try rig.on { context in
+            try Self.join(context, "a", luma: 100)
+            context.get("port-a", HubPort.self).options.label = "안녕 🙂"
+        }
+        func spread() throws -> Int {
+            rig.run(0.5)
+            return try rig.on { context in
+                guard let canvas = context.sink().pictures.last else { return -1 }
+                let row = (90..<118).flatMap { y in (4..<60).map { canvas.planes.y[y * canvas.planes.strideY + $0] } }
+                return Int(row.max() ?? 0) - Int(row.min() ?? 0)
+            }
+        }
+        #expect(try spread() == 0, "not asked for")
+        try rig.on { $0.get("hub", Composite.self).setShowsLabels(true) }
+        #expect(try spread() > 120, "white on dark")
+        try rig.on { $0.get("port-a", HubPort.self).options.label = "" }
+        #expect(try spread() == 0)
+    }
+
+    /// Who does not want to see themself gets a canvas of their own; the others still share one.
+    @Test func selfHidden() throws {
+        let rig = try rig()
+        try rig.on { context in
+            for (name, luma) in [("a", 60), ("b", 160)] { try Self.join(context, name, luma: UInt8(luma)) }
+            let port: HubPort = context.get("port-a")
+            port.options.isSelfHidden = true
+            try port.connect(to: TestSink(context, name: "own", video: .raw, kinds: [.video]), kind: .video)
+        }
+        rig.run(0.5)
+        let seen: @Sendable (PipelineContext) -> [UInt8] = { context in
+            ["own", "sink"].flatMap { name in
+                [0.25, 0.75].map { context.sink(name).pictures.last?.luma($0, 0.5) ?? 0 }
+            }
+        }
+        #expect(try rig.on(seen) == [160, 160, 60, 160])
+        try rig.on { $0.get("port-a", HubPort.self).options.isSelfHidden = false }
+        rig.run(0.5)
+        #expect(try rig.on(seen) == [60, 160, 60, 160])
+        try rig.on { context in
+            let port: HubPort = context.get("port-a")
+            port.options.isSelfHidden = true
+            context.sink("own").release()
+            port.release()
+        }
+        rig.run(0.3)
+        #expect(try rig.on { $0.sink().pictures.last?.luma(0.25, 0.5) } == 160)
+        #expect(rig.troubles == [])
     }
 
     @Test func portsEnterAtTheirFirstPictureAndLeave() throws {
@@ -161,5 +261,40 @@ import Testing
                 zip(times, times.dropFirst()).allSatisfy { abs(($1 - $0).seconds - 1 / 30) < 0.001 }, "not one skipped")
         }
         #expect(rig.troubles.isEmpty, "\(rig.troubles)")
+    }
+
+    /// The tick moves behind the pictures of a live sender, wherever these lie between two of them, so that they do not
+    /// wait for it; and none is lost or shown twice.
+    @Test(arguments: [3, 11, 19, 27])
+    func pictureOfALiveSenderHardlyWaits(phase: Int) throws {
+        let rig = try rig(rate: 30)
+        try rig.on { context in
+            let port = HubPort(context, name: "port", hub: context.get("hub", Composite.self))
+            let source = TestSource(context, name: "source")
+            try source.connect(to: port)
+            let rate = Rational(30, 1)
+            source.source(.video)?.setForm(.pictures(width: 32, height: 24, frameRate: rate))
+            let begin = MediaTime.milliseconds(phase)
+            _ = context.schedule(at: begin) {
+                source.every(MediaTime(1, per: rate), until: .infinity) { source in
+                    // Brightness counts, 200 steps round.
+                    let number = (source.context.now - begin).count(per: rate)
+                    let picture = Pictures.flat(
+                        width: 32, height: 24, y: UInt8(20 + number % 200), pts: source.context.now,
+                        pool: source.context.configuration.pool)
+                    source.source(.video)?.push(.picture(picture))
+                }
+            }
+        }
+        rig.run(6)
+        let shown = try rig.on { context in context.sink().pictures.suffix(60).map { ($0.pts, $0.luma(0.5, 0.5)) } }
+        for (pts, luma) in shown {
+            let number = (pts - .milliseconds(phase)).seconds * 30
+            let sent = number.rounded(.down)
+            #expect(Int(sent) % 200 + 20 == Int(luma), "the newest is shown")
+            #expect((number - sent) / 30 < 0.004, "it waited \((number - sent) * 1000 / 30) ms")
+        }
+        #expect(Set(shown.map(\.1)).count == shown.count)
+        rig.release()
     }
 }

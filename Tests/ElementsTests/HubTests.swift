@@ -58,6 +58,31 @@ import Testing
         #expect(rig.synthetic.videoDecoders.figures.made == 0, "pure routing")
     }
 
+    /// Dispatchers route sound and pictures only; a Composite gives messages to all ports, the sender's too.
+    @Test func messages() throws {
+        for (isComposite, expected) in [(false, [0, 0]), (true, [1, 1])] {
+            let rig = TestRig()
+            try rig.on { context in
+                let hub: Hub = isComposite ? Composite(context, name: "hub") : DispatcherOneToMany(context, name: "hub")
+                let ports = try ["a", "b"].map { name in
+                    let port = HubPort(context, name: name, hub: hub)
+                    try port.connect(to: TestSink(context, name: "sink-" + name, kinds: [.data]))
+                    return port
+                }
+                let source = TestSource(context, name: "source", kinds: [.data])
+                source.source(.data)?.setForm(.messages)
+                try source.connect(to: ports[0])
+                try (hub as? DispatcherOneToMany)?.setSource(ports[0])
+                source.source(.data)?.push(.message(.text("hello")))
+            }
+            rig.run(0.1)
+            let counts = try rig.on { context in
+                ["a", "b"].map { context.sink("sink-" + $0).arrivals.count { $0.item.isFrame } }
+            }
+            #expect(counts == expected)
+        }
+    }
+
     @Test func oneToMany() throws {
         let rig = TestRig()
         try rig.on { context in
@@ -103,7 +128,12 @@ import Testing
             try hub.connect(.video, source: ports[0], sink: ports[1])
             for source in [0, 1, 1] { try hub.connect(.audio, source: ports[source], sink: ports[2]) }
             try hub.connect(.audio, source: ports[2], sink: ports[0])
-            #expect(throws: GraphError.self) { try hub.connect(.data, source: ports[0], sink: ports[1]) }
+            do throws(GraphError) {
+                try hub.connect(.data, source: ports[0], sink: ports[1])
+                Issue.record("messages are not mixed")
+            } catch {
+                #expect(error.reason == .unsupportedMedia)
+            }
             #expect(throws: GraphError.self) { try hub.disconnect(.video, source: ports[0], sink: ports[1]) }
         }
         rig.run(2)

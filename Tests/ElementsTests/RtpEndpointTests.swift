@@ -218,10 +218,14 @@ import Testing
     ]
     private static let vp8 = ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-g", "30", "-b:v", "300k"]
     private static let h264 = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "30"]
+    private static let h265 = [
+        "-c:v", "libx265", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "30", "-x265-params",
+        "log-level=none:repeat-headers=1",
+    ]
     private static let opus = ["-c:a", "libopus", "-b:a", "48k"]
     private static let mulaw = ["-c:a", "pcm_mulaw", "-ar", "8000", "-ac", "1"]
 
-    enum Sender: String, CaseIterable { case vp8Opus, h264MuLaw, secureVP8Opus, fromUnknownAddress }
+    enum Sender: String, CaseIterable { case vp8Opus, h264MuLaw, h265Opus, secureVP8Opus, fromUnknownAddress }
 
     @Test("ffmpeg sends", arguments: Sender.allCases)
     func ffmpegSends(_ sender: Sender) async throws {
@@ -231,8 +235,9 @@ import Testing
         let side = try await Side(Self.host, Self.services(), options)
         try await side.watch()
         let isH264 = sender == .h264MuLaw
+        let (codec, videoArguments) = sender == .h265Opus ? ("H265/90000", Self.h265) : ("VP8/90000", Self.vp8)
         let offer = Self.description(
-            video: isH264 ? "H264/90000" : "VP8/90000", audio: isH264 ? "PCMU/8000" : "opus/48000/2",
+            video: isH264 ? "H264/90000" : codec, audio: isH264 ? "PCMU/8000" : "opus/48000/2",
             ports: (45_002, 45_004), profile: isSecure ? "RTP/SAVP" : "RTP/AVP",
             crypto: isSecure ? "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:\(Self.inline(Self.key))\n" : "",
             address: sender == .fromUnknownAddress ? "0.0.0.0" : "127.0.0.1")
@@ -245,7 +250,7 @@ import Testing
         let secure =
             isSecure ? ["-srtp_out_suite", "AES_CM_128_HMAC_SHA1_80", "-srtp_out_params", Self.inline(Self.key)] : []
         let scheme = isSecure ? "srtp" : "rtp"
-        arguments += ["-map", "0:v"] + (isH264 ? Self.h264 : Self.vp8) + ["-payload_type", "96"] + secure
+        arguments += ["-map", "0:v"] + (isH264 ? Self.h264 : videoArguments) + ["-payload_type", "96"] + secure
         arguments += ["-f", "rtp", "\(scheme)://127.0.0.1:\(ports.video)"]
         arguments += ["-map", "1:a"] + (isH264 ? Self.mulaw : Self.opus) + ["-payload_type", isH264 ? "0" : "97"]
         arguments += secure + ["-f", "rtp", "\(scheme)://127.0.0.1:\(ports.audio)"]

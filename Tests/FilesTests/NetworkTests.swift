@@ -36,7 +36,11 @@ private final class Listener {
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while case let count = read(connection, &buffer, buffer.count), count > 0 {
             data.append(contentsOf: buffer[..<count])
+            // The last chunk.
+            if data.suffix(5) == Data("0\r\n\r\n".utf8) { break }
         }
+        let answer = [UInt8]("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8)
+        _ = write(connection, answer, answer.count)
         let newline = Data("\r\n".utf8)
         var rest = data.range(of: Data("\r\n\r\n".utf8)).map { data[$0.upperBound...] } ?? Data()
         var body: [UInt8] = []

@@ -72,6 +72,33 @@ struct NACKGeneratorTests {
         check(nacks.reorderWait == .zero)
     }
 
+    @Test func onALossyLineRequestsAreSaidTwice() {
+        var nacks = NACKGenerator(isAsking: true)
+        nacks.roundTrip = .milliseconds(80)
+        // One in ten is missing and comes when it is asked for.
+        for number in 0..<600 {
+            guard number % 10 == 0 else {
+                nacks.arrivedInOrder()
+                continue
+            }
+            var list: [UInt16] = []
+            check(nacks.add(Int64(number)..<Int64(number + 1), at: at(number)))
+            nacks.poll(at: at(number), into: &list)
+            check(nacks.arrived(Int64(number), isRetransmission: true, at: at(number)) == 1)
+        }
+        check(nacks.add(600..<601, at: at(1000)))
+        var asked: [Int] = []
+        for time in 1000..<1220 {
+            var list: [UInt16] = []
+            check(nacks.deadline.map { $0 <= at(time + 100) } ?? false)
+            nacks.poll(at: at(time), into: &list)
+            if !list.isEmpty { asked.append(time) }
+        }
+        check(asked == [1000, 1010, 1100, 1110, 1200, 1210])
+        // Said twice is asked once.
+        check(nacks.arrived(600, isRetransmission: true, at: at(1220)) == 3)
+    }
+
     @Test func theListIsBounded() {
         var nacks = NACKGenerator(isAsking: true)
         check(nacks.add(0..<250, at: at(0)))

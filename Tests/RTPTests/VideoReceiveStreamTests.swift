@@ -41,8 +41,10 @@ struct VideoReceiveStreamTests {
         #expect(rig.wrong == [])
         let wanted = loss <= 0.05 ? 298 : loss <= 0.1 ? 290 : 240
         #expect(rig.received.count >= wanted, "\(rig.received.count) of 300")
-        // Each loss is asked for once, again where the answer or the request was lost, seldom more.
-        #expect(Double(rig.requestsSeen) <= 1.3 * Double(rig.lost) + 5, "\(rig.requestsSeen) for \(rig.lost)")
+        // Each loss is asked for once, again where the answer or the request was lost, seldom more; on a lossy line most
+        // requests are said twice.
+        let most = loss < 0.02 ? 1.3 : 1.8
+        #expect(Double(rig.requestsSeen) <= most * Double(rig.lost) + 5, "\(rig.requestsSeen) for \(rig.lost)")
     }
 
     @Test(arguments: UInt64(1)...3)
@@ -103,7 +105,8 @@ struct VideoReceiveStreamTests {
         let rig = ReceiveRig(seed: 9, RigLine(loss: 0.05, answersRequests: false))
         rig.run(milliseconds: 12_000)
         #expect(rig.wrong == [])
-        #expect(rig.stream.statistics.packetsRequested <= 10 * rig.lost)
+        // Ten tries at most, all said twice; most are given up sooner.
+        #expect(rig.stream.statistics.packetsRequested <= 11 * rig.lost)
         #expect(rig.stream.statistics.pliCount <= 24)
         #expect(rig.pool.used < 100)
     }

@@ -234,8 +234,11 @@ import Testing
         isDone.withLock { $0 = true }
         let received = probe.seen.withLock { $0.count }
         #expect(received > 5000, "there was a flood")
-        // Medians, because the machine may be busy with something else; a starved loop would show seconds.
-        #expect(late.withLock { $0.sorted()[25] } < 5_000_000)
-        #expect(handovers.withLock { $0.sorted()[25] } < 5_000_000)
+        // The machine may be busy with something else; a starved loop would show seconds. What a flood does to a call
+        // is in `FloodTests`.
+        for waits in [late, handovers] {
+            let sorted = waits.withLock { $0.sorted() }
+            #expect(sorted[25] < 5_000_000 && sorted[45] < 50_000_000 && sorted[49] < 1_000_000_000)
+        }
     }
 }

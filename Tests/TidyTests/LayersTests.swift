@@ -5,6 +5,7 @@ import Testing
 private let mayImport: [String: Set<String>] = {
     let c: Set<String> = [
         "CLinux", "CFFmpeg", "COpus", "CVpx", "CYUV", "CScale", "COpenSSL", "CSRTP", "CSCTP", "CWebSockets",
+        "CPango", "CZBar", "COpenCV",
     ]
     let protocols: Set<String> = ["RTP", "ICE", "SDP", "Transport", "WebRTC"]
     let system: Set<String> = ["Glibc", "Synchronization"]
@@ -19,9 +20,11 @@ private let mayImport: [String: Set<String>] = {
         ("Codecs", ["Core", "Media", "CFFmpeg", "COpus", "CVpx", "CYUV"]),
         ("Mixing", ["Core", "Media", "CYUV", "CScale"]),
         ("Files", ["Core", "Media", "CFFmpeg"]),
+        ("Graphics", ["Core", "Media", "CFFmpeg", "CPango"]),
+        ("Vision", ["Core", "Media", "COpenCV", "CZBar"]),
         (
             "Elements",
-            protocols.union(["Core", "Media", "Codecs", "Mixing", "Files"])
+            protocols.union(["Core", "Media", "Codecs", "Mixing", "Files", "Graphics", "Vision"])
         ),
         ("Control", ["Core", "Media", "Mixing", "Files", "Elements"]),
         ("Reactor", ["Core", "CLinux", "CWebSockets"]),

@@ -13,7 +13,7 @@ final class DataPair {
     var up: Link
     var down: Link
     /// Time goes on from test to test, as usrsctp's does.
-    nonisolated(unsafe) private static var start = Instant(nanoseconds: 0)  // Sendable: one test at a time
+    nonisolated(unsafe) static var start = Instant(nanoseconds: 0)  // Sendable: one test at a time
 
     init(_ conditions: Link.Conditions = .init(), seed: UInt64 = 1, limit: Int = 0) {
         now = DataPair.start

@@ -111,7 +111,7 @@ extension PipelinePlan {
     }
 
     /// A quoted id of the DOT language: only quotes, backslashes and line ends mean anything in there.
-    private static func dotQuoted(_ text: String) -> String {
+    static func dotQuoted(_ text: String) -> String {
         var out = "\""
         for character in text {
             switch character {

@@ -81,6 +81,14 @@ package final class LiveDocument: LiveRoom {
         return await pipeline.perform { [floor] context in floor.statistics(elapsed, context) }
     }
 
+    package func snapshot() async -> PipelineSnapshot? {
+        await pipeline.perform { PipelineSnapshot($0, id: "document", name: self.plan.file) }
+    }
+
+    package func thumbnail(of element: String) async -> Result<[UInt8], GraphError>? {
+        await pipeline.thumbnail(of: element)
+    }
+
     // MARK: The end
 
     /// Lets nobody in any more, sends everybody away, and closes the recordings. Returns when they are closed, or after
@@ -95,7 +103,7 @@ package final class LiveDocument: LiveRoom {
         let end = host.now() + patience
         while true {
             let isClosed = await pipeline.perform { context in
-                context.elements.allSatisfy { ($0 as? RecorderEndpoint)?.hasStopped ?? true }
+                context.elements.allSatisfy { ($0 as? RecorderEndpoint)?.isBusy != true }
             }
             if isClosed || host.now() >= end { return isClosed }
             await pipeline.pause(.milliseconds(20))

@@ -174,11 +174,18 @@ final class LiveFloor: @unchecked Sendable {
         joined += 1
         sessions[session.id] = session
         byName[session.name] = session
+        count(session.role, 1, context)
         session.timers.append(
             context.schedule(at: context.now + limits.connectTimeout) { [weak self, weak session] in
                 guard let self, let session, !session.isConnected else { return }
                 remove(session, "not connected in time", context)
             })
+    }
+
+    private func count(_ role: LiveRole, _ change: Double, _ context: PipelineContext) {
+        context.metrics.gauge(
+            "tessera_peers", help: "Peers at the doors of the document.", labels: [("role", role.rawValue)]
+        ).add(change)
     }
 
     // MARK: Gathering
@@ -249,6 +256,7 @@ final class LiveFloor: @unchecked Sendable {
             endedBefore.append(session.id)
         }
         byName[session.name] = nil
+        count(session.role, -1, context)
         left += 1
         endings[reason, default: 0] += 1
         for timer in session.timers { context.cancel(timer) }

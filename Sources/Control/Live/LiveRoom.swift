@@ -1,3 +1,5 @@
+package import Media
+
 /// What a peer comes for.
 package enum LiveRole: String, Hashable, Sendable {
     /// Sends, and may receive over the same connection (WHIP, RFC 9725).
@@ -74,4 +76,13 @@ package protocol LiveRoom: Sendable {
     /// Ends a session; false where there is none of that name.
     func leave(_ id: String) async -> Bool
     func statistics() async -> JSON
+    /// The pipeline that peers join; nil where there is none.
+    func snapshot() async -> PipelineSnapshot?
+    /// What an element of it shows, as JPEG; nil where there is no such element.
+    func thumbnail(of element: String) async -> Result<[UInt8], GraphError>?
+}
+
+extension LiveRoom {
+    package func snapshot() async -> PipelineSnapshot? { nil }
+    package func thumbnail(of element: String) async -> Result<[UInt8], GraphError>? { nil }
 }

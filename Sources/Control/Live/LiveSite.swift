@@ -4,11 +4,17 @@ package import Core
 /// Text in, text out: no sockets, no state of its own.
 package struct LiveSite: Sendable {
     package struct Options: Sendable {
-        /// What peers have to show in `Authorization: Bearer …`; nil: anybody may join.
-        package var token: String?
+        /// Peers have to show one of them in `Authorization: Bearer …`; none: anybody may join.
+        package var tokens: [String] = []
         package var iceServers: [ICEServerLink] = []
         /// Files by path, as `/` for the front page.
         package var pages: [String: Page] = [:]
+        /// What `/metrics` shows; nil: nothing is there.
+        package var metrics: (@Sendable () async -> String)?
+        /// What the page at `/inspect` shows; nil: nothing is there.
+        package var inspector: Inspector?
+        /// Whether new work is taken; while not, `/readyz` is a 503.
+        package var isReady: @Sendable () -> Bool = { true }
         /// A longer offer is refused; a browser's has some ten thousand bytes.
         package var offerBytesMax = 256 << 10
         package init() {}
@@ -53,8 +59,9 @@ package struct LiveSite: Sendable {
         if let first = parts.first, let role = [LiveRole.publish, .watch].first(where: { $0.prefix == first }) {
             return await SignallingHandler(site: self, role: role).answer(request, Array(parts.dropFirst()))
         }
-        let readers = ["/healthz", "/stats", "/doors"]
-        guard readers.contains(request.path) || options.pages[request.path] != nil else {
+        let readers = ["/healthz", "/readyz", "/metrics", "/stats", "/doors", "/inspect.json"]
+        let picture = request.path.hasPrefix(LiveSite.pictures) ? request.path.dropFirst(LiveSite.pictures.count) : nil
+        guard readers.contains(request.path) || options.pages[request.path] != nil || picture != nil else {
             return .refusal(404, "There is nothing at \(shortened(printable(request.path))).")
         }
         let allow = ("allow", "GET, HEAD, OPTIONS")
@@ -69,8 +76,21 @@ package struct LiveSite: Sendable {
         guard ["GET", "HEAD"].contains(request.method) else {
             return .refusal(405, "\(request.path) can only be read.", [allow])
         }
+        if let picture { return await thumbnail(String(picture), request) }
         switch request.path {
         case "/healthz": return HTTPResponse(200, "text/plain; charset=utf-8", "ok\n")
+        case "/readyz":
+            return options.isReady()
+                ? HTTPResponse(200, "text/plain; charset=utf-8", "ready\n")
+                : .refusal(503, "The server is about to end and takes no new work.")
+        case "/metrics":
+            guard let metrics = options.metrics else { return .refusal(404, "There are no metrics here.") }
+            if let refusal = refusal(of: request) { return refusal }
+            return HTTPResponse(200, "text/plain; version=0.0.4; charset=utf-8", await metrics())
+        case "/inspect.json":
+            guard let inspector = options.inspector else { return .refusal(404, "There is nothing to inspect here.") }
+            if let refusal = refusal(of: request) { return refusal }
+            return .json(await inspector.report())
         case "/doors": return .json(doors)
         case "/stats":
             if let refusal = refusal(of: request) { return refusal }
@@ -79,6 +99,25 @@ package struct LiveSite: Sendable {
             guard let page = options.pages[request.path] else { return .refusal(404, "There is nothing here.") }
             return HTTPResponse(
                 200, headers: [("content-type", page.type), ("cache-control", "no-cache")], body: page.body)
+        }
+    }
+
+    private static let pictures = "/inspect/thumbnail/"
+
+    /// What an element shows.
+    private func thumbnail(_ id: String, _ request: HTTPRequest) async -> HTTPResponse {
+        guard let inspector = options.inspector else { return .refusal(404, "There is nothing to inspect here.") }
+        if let refusal = refusal(of: request) { return refusal }
+        do throws(Inspector.PictureFailure) {
+            return HTTPResponse(
+                200, headers: [("content-type", "image/jpeg"), ("cache-control", "no-store")],
+                body: try await inspector.thumbnail(of: id))
+        } catch {
+            switch error {
+            case .unknown: return .refusal(404, "There is no element \(shortened(printable(id))).")
+            case .busy: return .refusal(503, "Other pictures are being made; try again.", [("retry-after", "1")])
+            case .none(let reason): return .refusal(404, reason)
+            }
         }
     }
 
@@ -91,31 +130,12 @@ package struct LiveSite: Sendable {
                 "takes": kinds(door.takes), "gives": kinds(door.gives),
             ]
         }
-        return ["doors": .array(doors), "needsToken": .bool(options.token != nil)]
+        return ["doors": .array(doors), "needsToken": .bool(!options.tokens.isEmpty)]
     }
 
     /// nil where the request may pass.
     func refusal(of request: HTTPRequest) -> HTTPResponse? {
-        guard let token = options.token else { return nil }
-        let words = request.header("authorization")?.split(separator: " ", maxSplits: 1).map(String.init) ?? []
-        let challenge = "Bearer realm=\"tessera\""
-        guard words.count == 2, words[0].lowercased() == "bearer" else {
-            return .refusal(
-                401, "A token is needed here: Authorization: Bearer …", [("www-authenticate", challenge)])
-        }
-        guard LiveSite.isSame(words[1], token) else {
-            return .refusal(
-                401, "The token is not the right one.",
-                [("www-authenticate", challenge + ", error=\"invalid_token\"")])
-        }
-        return nil
-    }
-
-    /// Takes as long whichever byte differs, so that nobody finds a token byte by byte.
-    private static func isSame(_ given: String, _ wanted: String) -> Bool {
-        let (a, b) = (Array(given.utf8), Array(wanted.utf8))
-        guard a.count == b.count else { return false }
-        return zip(a, b).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+        BearerTokens(options.tokens).refusal(of: request)
     }
 }
 

@@ -5,7 +5,7 @@ extension ObjectModel {
             # Classes
 
             Generated from the descriptions in `Sources/Control/ObjectModel`; edits here are overwritten. `?` marks \
-            what may be left out, `= x` what it is then. Parameters and types marked *tessera* are additions to \
+            what may be left out, `= x` what it is then. What is marked *tessera* is an addition to \
             Kurento's interface.
 
 
@@ -22,14 +22,21 @@ extension ObjectModel {
         out += table(
             ["event", "members", "when"],
             events.map { event in
-                [event.name, event.members.map { "`\($0.signature)`" }.joined(separator: ", "), event.doc]
+                [
+                    marked(event.name, event.module), event.members.map { "`\($0.signature)`" }.joined(separator: ", "),
+                    event.doc,
+                ]
             })
         out += "\n## Structures\n"
         out += table(
             ["structure", "members", "what it is"],
             structures.map { type in
-                let members = type.members.map { "`\($0.name): \($0.type.name)\($0.isOptional ? "?" : "")`" }
-                return [marked(type.name, type.module), members.joined(separator: ", "), type.doc]
+                let members = type.ownMembers.map { member in
+                    let value = member.defaultValue.map { " = \($0)" } ?? ""
+                    return "`\(member.name): \(member.type.name)\(member.isOptional ? "?" : "")\(value)`"
+                }
+                let name = marked(type.name, type.module) + (type.ancestors.first.map { " (extends \($0))" } ?? "")
+                return [name, members.joined(separator: ", "), type.doc]
             })
         out += "\n## Enumerations\n"
         out += table(
@@ -62,11 +69,15 @@ extension ObjectModel {
             out += table(
                 ["property", "access", "meaning"],
                 description.properties.map { property in
-                    ["`\(property.name): \(property.type.name)`", property.access.rawValue, property.doc]
+                    [
+                        own("`\(property.name): \(property.type.name)`", property.isOwn), property.access.rawValue,
+                        property.doc,
+                    ]
                 })
         }
         if !description.methods.isEmpty {
-            out += table(["method", "what it does"], description.methods.map { ["`\($0.signature)`", $0.doc] })
+            out += table(
+                ["method", "what it does"], description.methods.map { [own("`\($0.signature)`", $0.isOwn), $0.doc] })
         }
         if !description.events.isEmpty {
             out += "\nEvents: \(description.events.joined(separator: ", ")).\n"
@@ -75,8 +86,10 @@ extension ObjectModel {
     }
 
     private func marked(_ text: String, _ module: ModelModule) -> String {
-        module == .tessera ? text + " *tessera*" : text
+        own(text, module == .tessera)
     }
+
+    private func own(_ text: String, _ isOwn: Bool) -> String { isOwn ? text + " *tessera*" : text }
 
     private func table(_ head: [String], _ rows: [[String]]) -> String {
         let lines = [head, head.map { _ in "---" }] + rows.map { $0.map(cell) }

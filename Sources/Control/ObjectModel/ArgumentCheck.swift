@@ -80,6 +80,7 @@ package struct ArgumentChecker {
             default: return mismatch(given, type, name)
             }
             return range.contains(value) ? .float(value) : mismatch(given, type, name)
+        case .double: return check(given, as: .number, name: name)
         case .boolean:
             guard case .bool(let value) = given.content else { return mismatch(given, type, name) }
             return .boolean(value)

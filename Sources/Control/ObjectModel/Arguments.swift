@@ -139,6 +139,7 @@ extension ValueType {
                 : range.upperBound == .greatestFiniteMagnitude
                     ? "a number of \(plain(range.lowerBound)) or more"
                     : "a number from \(plain(range.lowerBound)) to \(plain(range.upperBound))"
+        case .double: "a number"
         case .boolean: "true or false"
         case .enumeration(let description): listed(description.values)
         case .structure(let description):

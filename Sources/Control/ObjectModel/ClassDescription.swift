@@ -59,12 +59,21 @@ package struct PropertyDescription: Sendable {
     package var name: String
     package var type: ValueType
     package var access: Access
+    /// What it is on a fresh object, where the interface says so.
+    package var defaultValue: ArgumentValue?
+    /// Whether Kurento does not know it.
+    package var isOwn: Bool
     package var doc: String
 
-    package init(_ name: String, _ type: ValueType, _ access: Access, _ doc: String) {
+    package init(
+        _ name: String, _ type: ValueType, _ access: Access, default defaultValue: ArgumentValue? = nil,
+        own isOwn: Bool = false, _ doc: String
+    ) {
         self.name = name
         self.type = type
         self.access = access
+        self.defaultValue = defaultValue
+        self.isOwn = isOwn
         self.doc = doc
     }
 }
@@ -74,18 +83,24 @@ package struct MethodDescription: Sendable {
     package var name: String
     package var parameters: [ParameterDescription]
     package var returns: ValueType?
+    /// Whether Kurento does not know it.
+    package var isOwn: Bool
     package var doc: String
 
-    package init(_ name: String, _ parameters: [ParameterDescription], returns: ValueType? = nil, _ doc: String) {
+    package init(
+        _ name: String, _ parameters: [ParameterDescription], returns: ValueType? = nil, own isOwn: Bool = false,
+        _ doc: String
+    ) {
         self.name = name
         self.parameters = parameters
         self.returns = returns
+        self.isOwn = isOwn
         self.doc = doc
     }
 
     /// A method without parameters.
-    package init(_ name: String, returns: ValueType? = nil, _ doc: String) {
-        self.init(name, [], returns: returns, doc)
+    package init(_ name: String, returns: ValueType? = nil, own isOwn: Bool = false, _ doc: String) {
+        self.init(name, [], returns: returns, own: isOwn, doc)
     }
 }
 
@@ -104,6 +119,8 @@ package indirect enum ValueType: Hashable, Sendable {
     /// 32-bit on the wire where the range fits, else 64-bit.
     case int(ClosedRange<Int>)
     case float(ClosedRange<Double>)
+    /// A figure with all its digits; only in statistics.
+    case double
     case boolean
     case enumeration(EnumDescription)
     case structure(StructureDescription)
@@ -138,6 +155,7 @@ package indirect enum ValueType: Hashable, Sendable {
         case .string: "String"
         case .int(let range): range.lowerBound < Int(Int32.min) || range.upperBound > Int(Int32.max) ? "int64" : "int"
         case .float: "float"
+        case .double: "double"
         case .boolean: "boolean"
         case .enumeration(let description): description.name
         case .structure(let description): description.name
@@ -151,7 +169,7 @@ package indirect enum ValueType: Hashable, Sendable {
     /// What is allowed beyond the type's name; nil where that says it all.
     package var constraint: String? {
         switch self {
-        case .string(.any), .boolean, .object, .structure, .any: nil
+        case .string(.any), .double, .boolean, .object, .structure, .any: nil
         case .string(.uri): "not empty, no control characters"
         case .string(.colour): "#rrggbb"
         case .int(let range):
@@ -185,21 +203,48 @@ package struct EnumDescription: Hashable, Sendable {
 package struct StructureDescription: Hashable, Sendable {
     package var name: String
     package var module: ModelModule
-    package var members: [Member]
+    /// What it extends, the nearest first.
+    package let ancestors: [String]
+    /// Of all its ancestors and its own, in this order.
+    package let members: [Member]
+    /// How many of the members are its own, at the end.
+    private let ownCount: Int
     package var doc: String
     /// A check over several members.
     package var rule: Rule?
+
+    package init(
+        name: String, module: ModelModule, extends parent: StructureDescription? = nil, members: [Member], doc: String,
+        rule: Rule? = nil
+    ) {
+        self.name = name
+        self.module = module
+        ancestors = parent.map { [$0.name] + $0.ancestors } ?? []
+        self.members = (parent?.members ?? []) + members
+        ownCount = members.count
+        self.doc = doc
+        self.rule = rule
+    }
+
+    /// The members that it adds to its ancestors'.
+    package var ownMembers: ArraySlice<Member> { members.suffix(ownCount) }
 
     package struct Member: Hashable, Sendable {
         package var name: String
         package var type: ValueType
         package var isOptional = false
+        /// What a member is on the wire when it is left out.
+        package var defaultValue: ArgumentValue?
         package var doc: String
 
-        package init(_ name: String, _ type: ValueType, optional: Bool = false, _ doc: String) {
+        package init(
+            _ name: String, _ type: ValueType, optional: Bool = false, default defaultValue: ArgumentValue? = nil,
+            _ doc: String
+        ) {
             self.name = name
             self.type = type
-            self.isOptional = optional
+            self.isOptional = optional || defaultValue != nil
+            self.defaultValue = defaultValue
             self.doc = doc
         }
     }

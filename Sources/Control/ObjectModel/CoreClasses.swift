@@ -1,10 +1,10 @@
 import Core
 
-/// The classes of Kurento's module `core`, as far as this server has them.
+/// The classes of Kurento's module `core`, with what Tessera adds to them.
 enum CoreClasses {
     private static let details = ParameterDescription(
-        "details", .enumeration(ModelTypes.dotDetails), default: .string("SHOW_VERBOSE"), module: .core,
-        "How much the picture shows.")
+        "details", .enumeration(ModelTypes.dotDetails), optional: true, module: .core,
+        "How much the picture shows; SHOW_VERBOSE if left out.")
 
     /// The constructor parameter that names the pipeline; a document's objects are in the document's own.
     static let mediaPipeline = ParameterDescription(
@@ -19,7 +19,9 @@ enum CoreClasses {
             .init("id", .text, .final, "Its id."),
             .init("children", .list(.object("MediaObject")), .readOnly, "The objects made directly in it."),
             .init("name", .text, .readWrite, "A name for people; the id at first."),
-            .init("sendTagsInEvents", .boolean, .readWrite, "Whether its events carry its tags."),
+            .init(
+                "sendTagsInEvents", .boolean, .readWrite, default: .boolean(false), "Whether its events carry its tags."
+            ),
             .init("creationTime", .int32, .final, "Seconds since the epoch."),
         ],
         methods: [
@@ -36,11 +38,40 @@ enum CoreClasses {
         ],
         events: ["Error"])
 
+    static let manager = ClassDescription(
+        name: "ServerManager", parent: "MediaObject", isAbstract: true, module: .core,
+        doc: "The server itself, always there as manager_ServerManager.",
+        properties: [
+            .init("info", .structure(ModelTypes.serverInfo), .readOnly, "Version, modules and classes."),
+            .init("pipelines", .list(.object("MediaPipeline")), .readOnly, "All pipelines."),
+            .init("sessions", .list(.text), .readOnly, "The ids of all sessions."),
+            .init("metadata", .text, .readOnly, "Whatever the configuration says under this name; empty if nothing."),
+        ],
+        methods: [
+            .init(
+                "getKmd", [.init("moduleName", .text, module: .core, "Name of the module.")], returns: .text,
+                "The interface of a module, as JSON text."),
+            .init("getCpuCount", returns: .int32, "Processors that the server may use."),
+            .init(
+                "getUsedCpu",
+                [.init("interval", .int32, module: .core, "Milliseconds to measure for; the answer takes as long.")],
+                returns: .number, "What the server uses of the machine's processors, in percent."),
+            .init("getUsedMemory", returns: .int64, "Memory of the server, in KiB."),
+            .init(
+                "createFromDocument",
+                [.init("document", .text, module: .tessera, "A pipeline document, as JSON text.")],
+                returns: .structure(ModelTypes.createdPipeline), own: true,
+                "Makes a whole pipeline in one call: everything that the document says, or nothing."),
+        ],
+        events: ["ObjectCreated", "ObjectDestroyed"])
+
     static let pipeline = ClassDescription(
         name: "MediaPipeline", parent: "MediaObject", module: .core,
         doc: "Holds elements and hubs; only objects of one pipeline can be linked.",
         properties: [
-            .init("latencyStats", .boolean, .readWrite, "Whether every element measures its latency.")
+            .init(
+                "latencyStats", .boolean, .readWrite, default: .boolean(false),
+                "Whether every element measures its latency.")
         ],
         methods: graphMethods)
 
@@ -53,20 +84,36 @@ enum CoreClasses {
         name: "MediaElement", parent: "MediaObject", isAbstract: true, module: .core,
         doc: "An object with sources and sinks of media, which links join.",
         properties: [
-            .init("encoderBitrate", .int32, .readWrite, "Bits per second at which video encoders start."),
-            .init("minEncoderBitrate", .int32, .readWrite, "Lowest bit rate of video encoders, bits per second."),
-            .init("maxEncoderBitrate", .int32, .readWrite, "Highest bit rate of video encoders, bits per second."),
+            .init(
+                "encoderBitrate", .int32, .readWrite,
+                "Bits per second of the video that is encoded of the element's output."),
+            .init("minEncoderBitrate", .int32, .readWrite, "Lowest bit rate of such video, in bits per second."),
+            .init("maxEncoderBitrate", .int32, .readWrite, "Highest bit rate of such video, in bits per second."),
+            .init(
+                "statisticsInterval", .int(0...3_600_000), .readWrite, own: true,
+                "Milliseconds from one Statistics event to the next; 0: none come."),
+            .init(
+                "renditions", .list(.structure(ModelTypes.rendition)), .readOnly, own: true,
+                "The forms in which the element's media is made, and what each costs."),
         ],
-        methods: linkMethods + flowMethods + graphMethods,
+        methods: linkMethods + flowMethods + graphMethods + [thumbnail],
         events: [
             "ElementConnected", "ElementDisconnected", "MediaFlowOutStateChanged", "MediaFlowInStateChanged",
-            "MediaTranscodingStateChanged",
+            "MediaTranscodingStateChanged", "Statistics",
         ])
+
+    private static let thumbnail = MethodDescription(
+        "thumbnail",
+        [.init("width", .int(16...1920), default: .int(320), module: .tessera, "Pixels from left to right.")],
+        returns: .text, own: true, "The next picture of the element's output as a JPEG, in base64.")
 
     private static let kind = ParameterDescription(
         "mediaType", .enumeration(ModelTypes.mediaType), optional: true, module: .core, "Only this kind of media.")
     private static func pad(_ name: String) -> ParameterDescription {
         ParameterDescription(name, .text, default: .string("default"), module: .core, "Name of the pad.")
+    }
+    private static func linkPad(_ name: String) -> ParameterDescription {
+        ParameterDescription(name, .text, optional: true, module: .core, "Name of the pad; default if left out.")
     }
     private static let sink = ParameterDescription(
         "sink", .object("MediaElement"), module: .core, "Where the media goes.")
@@ -79,10 +126,10 @@ enum CoreClasses {
             "getSinkConnections", [kind, .init("description", .text, optional: true, module: .core, "Pad.")],
             returns: .list(.structure(ModelTypes.connection)), "The links that take media out."),
         .init(
-            "connect", [sink, kind, pad("sourceMediaDescription"), pad("sinkMediaDescription")],
+            "connect", [sink, kind, linkPad("sourceMediaDescription"), linkPad("sinkMediaDescription")],
             "Links this element to another; a sink that had a source for that kind of media changes over."),
         .init(
-            "disconnect", [sink, kind, pad("sourceMediaDescription"), pad("sinkMediaDescription")],
+            "disconnect", [sink, kind, linkPad("sourceMediaDescription"), linkPad("sinkMediaDescription")],
             "Takes links away again."),
         .init(
             "setAudioFormat", [.init("caps", .structure(ModelTypes.audioCaps), module: .core, "The format.")],
@@ -140,7 +187,8 @@ enum CoreClasses {
             .init("hub", .object("Hub"), module: .core, "The hub it belongs to."),
             .init(
                 "label", .text, optional: true, module: .tessera,
-                "A name for people, such as the participant's; pictures of the graph show it."),
+                "A name for people, such as the participant's; pictures of the graph show it, and a Composite that "
+                    + "shows labels."),
             .init(
                 "gain", .float(0...8), default: .float(1), module: .tessera,
                 "Factor on its sound in the mix; 1 leaves it as it is, 2 is 6 dB louder."),
@@ -154,7 +202,25 @@ enum CoreClasses {
             .init(
                 "zOrder", .int(-1000...1000), default: .int(0), module: .tessera,
                 "Pictures with a higher number lie over those with a lower one."),
-        ])
+            .init(
+                "selfHidden", .boolean, default: .boolean(false), module: .tessera,
+                "Whether what leaves it does not show what enters it; costs a canvas and an encoder of its own."),
+        ],
+        properties: [
+            .init("label", .text, .readWrite, own: true, "A name for people."),
+            .init("gain", .float(0...8), .readWrite, own: true, "Factor on its sound in the mix."),
+            .init("muted", .boolean, .readWrite, own: true, "Whether its sound is left out of the mix."),
+            .init("pinned", .boolean, .readWrite, own: true, "Whether its picture comes before those that are not."),
+            .init("zOrder", .int(-1000...1000), .readWrite, own: true, "Higher pictures lie over lower ones."),
+            .init(
+                "region", .structure(ModelTypes.region), .readWrite, own: true,
+                "Where its picture stands; null: where the layout places it."),
+            .init("fit", .enumeration(ModelTypes.fit), .readWrite, own: true, "How its picture fills its place."),
+            .init(
+                "selfHidden", .boolean, .readWrite, own: true,
+                "Whether what leaves it does not show what enters it: a composition of its own."),
+        ],
+        methods: [.init("unsetRegion", own: true, "Leaves its picture to the layout again.")])
 
     static let passThrough = ClassDescription(
         name: "PassThrough", parent: "MediaElement", module: .core,

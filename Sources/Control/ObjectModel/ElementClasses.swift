@@ -1,6 +1,6 @@
 import Core
 
-/// The classes of Kurento's module `elements`, as far as this server has them, with what Tessera adds to them.
+/// The classes of Kurento's module `elements`, with what Tessera adds to them.
 enum ElementClasses {
     static let player = ClassDescription(
         name: "PlayerEndpoint", parent: "UriEndpoint", module: .elements,
@@ -8,14 +8,17 @@ enum ElementClasses {
         sources: [.audio, .video],
         constructor: [
             CoreClasses.mediaPipeline,
-            .init("uri", .string(.uri), "A path, or an address that begins with file:, http: or https:."),
+            .init(
+                "uri", .string(.uri),
+                "A path, or an address that begins with file:, http:, https:, rtsp:, rtsps:, rtmp:, srt: or udp:."),
             .init(
                 "useEncodedMedia", .boolean, default: .boolean(false),
                 "Kurento's hint; coded frames are handed on as they are wherever a sink takes them, with or without it."
             ),
             .init(
                 "networkCache", .int(0...Int(Int32.max)), default: .int(2000),
-                "Kurento's jitter buffer of RTSP sources, in milliseconds; files and http need none."),
+                "Milliseconds for which live sources (RTSP) are held to even out the network; files and http need none."
+            ),
             .init(
                 "loop", .boolean, default: .boolean(false), module: .tessera,
                 "Starts again from the beginning at the end, without a gap in time."),
@@ -36,7 +39,9 @@ enum ElementClasses {
         sinks: [.audio, .video],
         constructor: [
             CoreClasses.mediaPipeline,
-            .init("uri", .string(.uri), "A path, or an address that begins with file:."),
+            .init(
+                "uri", .string(.uri),
+                "A path, or an address that begins with file:, or with http: or https: for an upload."),
             .init(
                 "mediaProfile", .enumeration(ModelTypes.mediaProfile), default: .string("WEBM"),
                 "The container, and which media it holds. In a pipeline document the default follows from the ending "
@@ -89,11 +94,46 @@ enum ElementClasses {
                 "How a picture fills its place: cover cuts, contain leaves a border, stretch distorts."),
             .init(
                 "layout", .enumeration(ModelTypes.layout), default: .string("grid"), module: .tessera,
-                "grid: as many columns as rows, or one more; balanced: the rows and columns that waste the least."),
+                "grid: as many columns as rows, or one more; balanced: the rows and columns that waste the least; "
+                    + "speaker: the first large, the others below it; sideBySide; pictureInPicture: the second in a "
+                    + "corner of the first; full: only the first."),
             .init(
                 "background", .string(.colour), default: .string("#000000"), module: .tessera,
                 "Colour of the canvas where no picture is."),
+            .init(
+                "showLabels", .boolean, default: .boolean(false), module: .tessera,
+                "Writes the labels of the ports onto their pictures."),
+        ],
+        properties: [
+            .init(
+                "layout", .text, .readWrite, own: true,
+                "Where pictures stand: grid, balanced, speaker (the first one large), sideBySide, pictureInPicture, "
+                    + "full (only the first one), or a list of areas as JSON text, one for each picture."),
+            .init("fit", .enumeration(ModelTypes.fit), .readWrite, own: true, "How a picture fills its place."),
+            .init("background", .string(.colour), .readWrite, own: true, "Colour where no picture is."),
+            .init("showLabels", .boolean, .readWrite, own: true, "Whether labels stand on their pictures."),
         ])
+
+    static let http = ClassDescription(
+        name: "HttpEndpoint", parent: "SessionEndpoint", isAbstract: true, module: .elements,
+        doc: "An endpoint at an address of this server's own.",
+        methods: [.init("getUrl", returns: .text, "The address.")])
+
+    static let httpPost = ClassDescription(
+        name: "HttpPostEndpoint", parent: "HttpEndpoint", module: .elements,
+        doc: "Plays what a client of HTTP sends to it.",
+        sources: [.audio, .video],
+        constructor: [
+            CoreClasses.mediaPipeline,
+            .init(
+                "disconnectionTimeout", .int(0...86_400), default: .int(2),
+                "Seconds after the end of the request before the session is over."),
+            .init(
+                "useEncodedMedia", .boolean, default: .boolean(false),
+                "Kurento's hint; coded frames are handed on as they are wherever a sink takes them, with or without it."
+            ),
+        ],
+        events: ["EndOfStream"])
 
     private static let source = ParameterDescription("source", .object("HubPort"), "The port that gives.")
     private static let sink = ParameterDescription("sink", .object("HubPort"), "The port that takes.")
@@ -153,12 +193,14 @@ extension ObjectModel {
     /// What this server has.
     package static let tessera = ObjectModel(
         classes: [
-            CoreClasses.mediaObject, CoreClasses.pipeline, CoreClasses.mediaElement, CoreClasses.endpoint,
-            CoreClasses.uriEndpoint, ElementClasses.player, ElementClasses.recorder, SessionClasses.session,
-            SessionClasses.sdp, SessionClasses.rtp, SessionClasses.webRTC, SessionClasses.plainRTP,
-            CoreClasses.passThrough, CoreClasses.hubPort, CoreClasses.hub, ElementClasses.composite,
-            ElementClasses.dispatcher,
-            ElementClasses.dispatcherOneToMany, ElementClasses.mixer, ElementClasses.alphaBlending,
+            CoreClasses.mediaObject, CoreClasses.manager, CoreClasses.pipeline, CoreClasses.mediaElement,
+            CoreClasses.endpoint, CoreClasses.uriEndpoint, ElementClasses.player, ElementClasses.recorder,
+            SessionClasses.session, SessionClasses.sdp, SessionClasses.rtp, SessionClasses.webRTC,
+            SessionClasses.plainRTP, ElementClasses.http, ElementClasses.httpPost, CoreClasses.passThrough,
+            FilterClasses.filter, FilterClasses.openCV, FilterClasses.gstreamer, FilterClasses.imageOverlay,
+            FilterClasses.faceOverlay, FilterClasses.zbar, CoreClasses.hubPort, CoreClasses.hub,
+            ElementClasses.composite, ElementClasses.dispatcher, ElementClasses.dispatcherOneToMany,
+            ElementClasses.mixer, ElementClasses.alphaBlending,
         ],
-        events: ModelEvents.all + ModelEvents.session)
+        events: ModelEvents.all + ModelEvents.session + [FilterClasses.codeFound], types: ModelTypes.furtherTypes)
 }

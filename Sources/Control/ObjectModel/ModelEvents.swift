@@ -11,6 +11,13 @@ enum ModelEvents {
 
     static let all: [EventDescription] = [
         .init(
+            name: "ObjectCreated", module: .core,
+            members: [.init("object", .object("MediaObject"), module: .core, "The new object.")],
+            doc: "An object of any client was made."),
+        .init(
+            name: "ObjectDestroyed", module: .core,
+            members: [.init("objectId", .text, module: .core, "Its id.")], doc: "An object of any client is gone."),
+        .init(
             name: "Error", module: .core,
             members: [
                 .init("description", .text, module: .core, "What happened, in a sentence."),
@@ -44,5 +51,10 @@ enum ModelEvents {
         .init(name: "Recording", module: .elements, members: [], doc: "The first media is being written."),
         .init(name: "Paused", module: .elements, members: [], doc: "Recording holds."),
         .init(name: "Stopped", module: .elements, members: [], doc: "Everything is written and the file is closed."),
+        .init(
+            name: "Statistics", module: .tessera,
+            members: [
+                .init("stats", .map(.structure(ModelTypes.stats)), module: .tessera, "As getStats answers them.")
+            ], doc: "The figures of now, every statisticsInterval."),
     ]
 }

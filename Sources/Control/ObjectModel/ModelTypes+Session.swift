@@ -29,20 +29,20 @@ extension ModelTypes {
     static let offerOptions = StructureDescription(
         name: "OfferOptions", module: .core,
         members: [
-            .init("offerToReceiveAudio", .boolean, optional: true, "Sound; true if left out."),
-            .init("offerToReceiveVideo", .boolean, optional: true, "Pictures; true if left out."),
+            .init("offerToReceiveAudio", .boolean, default: .boolean(true), "Sound."),
+            .init("offerToReceiveVideo", .boolean, default: .boolean(true), "Pictures."),
         ], doc: "Which kinds of media an offer asks for.")
     static let rembParams = StructureDescription(
         name: "RembParams", module: .core,
         members: [
-            .init("packetsRecvIntervalTop", .int32, optional: true, "Packets per estimate at most."),
-            .init("exponentialFactor", .number, optional: true, "Growth per step after a loss has passed."),
+            .init("packetsRecvIntervalTop", .int32, default: .int(100), "Packets per estimate at most."),
+            .init("exponentialFactor", .number, default: .float(0.04), "Growth per step after a loss has passed."),
             .init("linealFactorMin", .int32, optional: true, "Least linear growth."),
-            .init("linealFactorGrade", .number, optional: true, "Steepness of linear growth."),
-            .init("decrementFactor", .number, optional: true, "What a loss leaves of the rate."),
-            .init("thresholdFactor", .number, optional: true, "Where linear growth begins again."),
-            .init("upLosses", .int32, optional: true, "Losses that are tolerated."),
-            .init("rembOnConnect", .int32, optional: true, "First estimate, in bits per second."),
+            .init("linealFactorGrade", .number, default: .float(30), "Steepness of linear growth."),
+            .init("decrementFactor", .number, default: .float(0.5), "What a loss leaves of the rate."),
+            .init("thresholdFactor", .number, default: .float(0.8), "Where linear growth begins again."),
+            .init("upLosses", .int32, default: .int(12), "Losses that are tolerated."),
+            .init("rembOnConnect", .int32, default: .int(300_000), "First estimate, in bits per second."),
         ], doc: "Settings of Kurento's estimate of what the peer may send.")
     static let sdes = StructureDescription(
         name: "SDES", module: .elements,

@@ -27,12 +27,16 @@ enum ModelTypes {
         name: "MediaProfileSpecType", module: .elements,
         values: [
             "WEBM", "MKV", "MP4", "WEBM_VIDEO_ONLY", "WEBM_AUDIO_ONLY", "MKV_VIDEO_ONLY", "MKV_AUDIO_ONLY",
-            "MP4_VIDEO_ONLY", "MP4_AUDIO_ONLY",
+            "MP4_VIDEO_ONLY", "MP4_AUDIO_ONLY", "JPEG_VIDEO_ONLY", "FLV",
         ],
-        unsupported: ["JPEG_VIDEO_ONLY", "KURENTO_SPLIT_RECORDER", "FLV"])
+        unsupported: ["KURENTO_SPLIT_RECORDER"])
 
+    static let filterType = EnumDescription(
+        name: "FilterType", module: .core, values: ["AUDIO", "AUTODETECT", "VIDEO"])
     static let fit = EnumDescription(name: "FitMode", module: .tessera, values: ["cover", "contain", "stretch"])
-    static let layout = EnumDescription(name: "CompositeLayout", module: .tessera, values: ["grid", "balanced"])
+    static let layout = EnumDescription(
+        name: "CompositeLayout", module: .tessera,
+        values: ["grid", "balanced", "speaker", "sideBySide", "pictureInPicture", "full"])
     static let recordedVideo = EnumDescription(
         name: "RecordedVideoCodec", module: .tessera, values: ["vp8", "vp9", "h264"])
     static let recordedAudio = EnumDescription(name: "RecordedAudioCodec", module: .tessera, values: ["opus", "aac"])

@@ -3,11 +3,17 @@ package struct ObjectModel: Sendable {
     /// In the order in which they are listed to people: a class stands after its parent.
     package let classes: [ClassDescription]
     package let events: [EventDescription]
+    /// Those used by classes and events and those that extend them, by name.
+    package let structures: [StructureDescription]
+    package let enumerations: [EnumDescription]
     private let classIndex: [String: Int]
     private let eventIndex: [String: Int]
+    private let structureIndex: [String: Int]
 
     /// Traps on a parent or event that is not described: the model is ours, not outside data.
-    package init(classes: [ClassDescription], events: [EventDescription]) {
+    ///
+    /// - Parameter types: what no class and no event names, such as the kinds of statistics.
+    package init(classes: [ClassDescription], events: [EventDescription], types: [ValueType] = []) {
         self.classes = classes
         self.events = events
         classIndex = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1.name, $0) })
@@ -21,7 +27,23 @@ package struct ObjectModel: Sendable {
                 precondition(eventIndex[event] != nil, "\(description.name): event \(event) is not described")
             }
         }
+        let all = ObjectModel.allTypes(classes, events, types)
+        var structures: [String: StructureDescription] = [:]
+        var enumerations: [String: EnumDescription] = [:]
+        for type in all {
+            switch type {
+            case .structure(let description): structures[description.name] = description
+            case .enumeration(let description): enumerations[description.name] = description
+            default: break
+            }
+        }
+        self.structures = structures.values.sorted { $0.name < $1.name }
+        self.enumerations = enumerations.values.sorted { $0.name < $1.name }
+        structureIndex = Dictionary(uniqueKeysWithValues: self.structures.enumerated().map { ($1.name, $0) })
     }
+
+    /// The structure of that name.
+    package func structure(_ name: String) -> StructureDescription? { structureIndex[name].map { structures[$0] } }
 
     /// The class of that bare name.
     package func classDescription(_ name: String) -> ClassDescription? { classIndex[name].map { classes[$0] } }
@@ -65,25 +87,9 @@ package struct ObjectModel: Sendable {
         lineage(of: className).flatMap(\.events)
     }
 
-    /// Every enumeration used anywhere, by name.
-    package var enumerations: [EnumDescription] {
-        var found: [String: EnumDescription] = [:]
-        for type in allTypes {
-            if case .enumeration(let description) = type { found[description.name] = description }
-        }
-        return found.values.sorted { $0.name < $1.name }
-    }
-
-    /// Every structure used anywhere, by name.
-    package var structures: [StructureDescription] {
-        var found: [String: StructureDescription] = [:]
-        for type in allTypes {
-            if case .structure(let description) = type { found[description.name] = description }
-        }
-        return found.values.sorted { $0.name < $1.name }
-    }
-
-    private var allTypes: [ValueType] {
+    private static func allTypes(
+        _ classes: [ClassDescription], _ events: [EventDescription], _ more: [ValueType]
+    ) -> [ValueType] {
         var out: [ValueType] = []
         func collect(_ type: ValueType) {
             out.append(type)
@@ -102,6 +108,7 @@ package struct ObjectModel: Sendable {
             }
         }
         for event in events { event.members.forEach { collect($0.type) } }
+        more.forEach(collect)
         return out
     }
 }

@@ -6,6 +6,8 @@ package struct RecorderProfile: Hashable, Sendable {
         case webm = "WEBM"
         case mkv = "MKV"
         case mp4 = "MP4"
+        case flv = "FLV"
+        case jpeg = "JPEG"
 
         /// Codecs of `RecordedVideoCodec` that may go into the container.
         package var videoCodecs: [String] {
@@ -13,30 +15,62 @@ package struct RecorderProfile: Hashable, Sendable {
             case .webm: ["vp8", "vp9"]
             case .mkv: ["vp8", "vp9", "h264"]
             case .mp4: ["h264", "vp9"]
+            case .flv: ["h264"]
+            case .jpeg: []
             }
         }
         /// Codecs of `RecordedAudioCodec` that may go into the container.
-        package var audioCodecs: [String] { self == .webm ? ["opus"] : ["opus", "aac"] }
+        package var audioCodecs: [String] {
+            switch self {
+            case .webm: ["opus"]
+            case .mkv, .mp4: ["opus", "aac"]
+            case .flv: ["aac"]
+            case .jpeg: []
+            }
+        }
+    }
+
+    /// Why a word of `MediaProfileSpecType` cannot be recorded.
+    package enum Refusal: Error, Hashable, Sendable, CustomStringConvertible {
+        /// Kurento's needs a plugin that is not free either.
+        case splitRecorder
+        case unknown(String)
+
+        package var description: String {
+            switch self {
+            case .splitRecorder: "Kurento Split Recorder not supported"
+            case .unknown(let name): "there is no media profile “\(name)”"
+            }
+        }
     }
 
     package var container: Container
     package var video: Bool
     package var audio: Bool
 
-    /// The profile that a word of `MediaProfileSpecType` names; nil for one that this server does not support.
-    package init?(name: String) {
+    /// The profile that a word of `MediaProfileSpecType` names.
+    package init(named name: String) throws(Refusal) {
+        guard name != "KURENTO_SPLIT_RECORDER" else { throw .splitRecorder }
         let isVideoOnly = name.hasSuffix("_VIDEO_ONLY")
         let isAudioOnly = name.hasSuffix("_AUDIO_ONLY")
         let family = isVideoOnly || isAudioOnly ? String(name.dropLast("_VIDEO_ONLY".count)) : name
-        guard let container = Container(rawValue: family) else { return nil }
+        guard let container = Container(rawValue: family), container != .flv || family == name,
+            container != .jpeg || isVideoOnly
+        else { throw .unknown(name) }
         self.container = container
         (video, audio) = (!isAudioOnly, !isVideoOnly)
+    }
+
+    /// nil for a profile that this server does not support.
+    package init?(name: String) {
+        do throws(Refusal) { try self.init(named: name) } catch { return nil }
     }
 
     /// File name endings from which a profile follows, and what each stands for.
     package static let endings: [(ending: String, name: String)] = [
         (".webm", "WEBM"), (".mkv", "MKV"), (".mp4", "MP4"), (".weba", "WEBM_AUDIO_ONLY"), (".mka", "MKV_AUDIO_ONLY"),
-        (".m4v", "MP4_VIDEO_ONLY"), (".m4a", "MP4_AUDIO_ONLY"),
+        (".m4v", "MP4_VIDEO_ONLY"), (".m4a", "MP4_AUDIO_ONLY"), (".flv", "FLV"), (".jpg", "JPEG_VIDEO_ONLY"),
+        (".jpeg", "JPEG_VIDEO_ONLY"), (".mjpeg", "JPEG_VIDEO_ONLY"),
     ]
 
     /// The profile that a document means when it leaves `mediaProfile` out: the container by the ending of the uri
@@ -46,7 +80,7 @@ package struct RecorderProfile: Hashable, Sendable {
     package static func name(uri: String, kinds: Set<MediaKind>) -> String? {
         let path = uri.prefix { $0 != "?" && $0 != "#" }.lowercased()
         guard let family = endings.first(where: { path.hasSuffix($0.ending) })?.name else { return nil }
-        guard Container(rawValue: family) != nil else { return family }
+        guard let container = Container(rawValue: family), container != .flv else { return family }
         switch (kinds.contains(.video), kinds.contains(.audio)) {
         case (true, false): return family + "_VIDEO_ONLY"
         case (false, true): return family + "_AUDIO_ONLY"

@@ -1,6 +1,6 @@
 import Core
 
-/// The classes whose other side is a peer that negotiates by SDP: Kurento's, with nothing of Tessera's own.
+/// The classes whose other side is a peer that negotiates by SDP.
 enum SessionClasses {
     static let session = ClassDescription(
         name: "SessionEndpoint", parent: "Endpoint", isAbstract: true, module: .core,
@@ -105,6 +105,9 @@ enum SessionClasses {
             .init(
                 "DtlsConnectionState", .list(.structure(ModelTypes.dtlsConnection)), .readOnly,
                 "State of each stream and component."),
+            .init(
+                "simulcastLayers", .list(.structure(ModelTypes.simulcastLayer)), .readOnly, own: true,
+                "The forms in which the peer sends its picture, the largest last."),
         ],
         methods: webRTCMethods,
         events: [
@@ -131,5 +134,18 @@ enum SessionClasses {
                 .init("protocol", .text, default: .string(""), "Name of the application's protocol."),
             ], "Opens a data channel; DataChannelOpened follows."),
         .init("closeDataChannel", [.init("channelId", .int32, "Its number.")], "Closes a data channel."),
+        .init(
+            "createRenegotiationOffer",
+            [
+                .init(
+                    "restartIce", .boolean, default: .boolean(false), module: .tessera,
+                    "Whether candidates are looked for anew.")
+            ], returns: .text, own: true, "Makes another offer for a peer with which a session stands."),
+        .init(
+            "processRenegotiationOffer", [.init("offer", .text, module: .tessera, "The peer's further offer.")],
+            returns: .text, own: true, "Takes another offer of the peer and makes the answer."),
+        .init(
+            "processRenegotiationAnswer", [.init("answer", .text, module: .tessera, "The peer's answer.")],
+            returns: .text, own: true, "Takes the answer to createRenegotiationOffer; returns our description."),
     ]
 }

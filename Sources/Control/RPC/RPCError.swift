@@ -6,6 +6,8 @@ package struct RPCError: Error, Hashable, Sendable, CustomStringConvertible {
     /// `error.data.type` of the answer; nil where the protocol sends no data.
     package var type: String?
     package var message: String
+    /// What is wrong exactly, where the protocol's own sentence does not say it; `error.data.detail` of the answer.
+    package var detail: String?
     package var description: String { "\(code) \(message)" }
 
     package init(_ code: Int, _ type: String?, _ message: String) {
@@ -53,7 +55,26 @@ package struct RPCError: Error, Hashable, Sendable, CustomStringConvertible {
     package static func factoryNotFound(_ name: String) -> RPCError {
         RPCError(40108, "MEDIA_OBJECT_NOT_AVAILABLE", "Factory '\(name)' not found")
     }
+    package static let tagNotFound = RPCError(40110, "MEDIA_OBJECT_TAG_KEY_NOT_FOUND", "Tag key not found")
+    /// The element behind a class cannot be made here.
+    package static func notAvailable(_ message: String) -> RPCError {
+        RPCError(40108, "MEDIA_OBJECT_NOT_AVAILABLE", message)
+    }
     package static func notSupported(_ message: String) -> RPCError {
         RPCError(40111, "MEDIA_OBJECT_OPERATION_NOT_SUPPORTED", message)
     }
+
+    // MARK: Descriptions
+
+    /// Something about offers and answers, 40200 to 40211.
+    package static func sdp(_ code: Int, _ type: String, _ message: String) -> RPCError {
+        RPCError(code, type, message)
+    }
+    package static let alreadyNegotiated = RPCError(
+        40208, "SDP_END_POINT_ALREADY_NEGOTIATED", "Endpoint already negotiated")
+    package static let noOffer = RPCError(
+        40209, "SDP_END_POINT_NOT_OFFER_GENERATED", "Offer not generated. It is not possible to process an answer.")
+    /// The symbolic name is misspelt in the protocol.
+    package static let answerProcessed = RPCError(
+        40210, "SDP_END_POINT_ANSWER_ALREADY_PROCCESED", "Sdp Answer already processed")
 }

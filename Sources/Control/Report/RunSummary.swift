@@ -71,7 +71,9 @@ package struct RunSummary: Hashable, Sendable {
 
     /// One worker of an element: a decoder, an encoder, the composition, …
     package struct Stage: Hashable, Sendable {
-        package enum Kind: String, Hashable, Sendable, CaseIterable { case demux, decode, compose, mix, encode, mux }
+        package enum Kind: String, Hashable, Sendable, CaseIterable {
+            case demux, decode, filter, compose, mix, encode, mux
+        }
 
         package var kind: Kind
         /// What tells it from its neighbours, such as `1280×720 1500 kbps`; may be empty.

@@ -167,6 +167,7 @@ extension RunSummary.Stage {
             case .mix: .mix
             case .demux: .demux
             case .mux: .mux
+            case .filter: .filter
             }
         self.init(
             kind, name: record.detail, codec: record.codec, frames: record.frames,

@@ -1,6 +1,6 @@
-import Core
+package import Core
 package import Elements
-import Files
+package import Files
 package import Media
 import Mixing
 
@@ -9,14 +9,17 @@ import Mixing
 /// Arguments were checked against the model before (`PipelineDocument`, later the wire), so what is wrong here is
 /// only what the model cannot know; it is thrown with the element's name.
 package struct ElementFactory {
-    private let context: PipelineContext
+    let context: PipelineContext
     private let services: RealTimeServices?
+    private let uploads: UploadServer?
     private var made: [String: Element] = [:]
 
-    /// `services`: what endpoints with a peer need; without, they cannot be made.
-    package init(_ context: PipelineContext, services: RealTimeServices? = nil) {
+    /// `services`: what endpoints with a peer need, `uploads`: what an `HttpPostEndpoint` needs; without, they cannot
+    /// be made.
+    package init(_ context: PipelineContext, services: RealTimeServices? = nil, uploads: UploadServer? = nil) {
         self.context = context
         self.services = services
+        self.uploads = uploads
     }
 
     /// Makes all elements of a plan, links them and calls its operations. Nothing plays yet.
@@ -33,23 +36,30 @@ package struct ElementFactory {
     }
 
     private func find(_ name: String) throws(GraphError) -> Element {
-        guard let element = made[name] else { throw GraphError("there is no element “\(name)”") }
+        guard let element = made[name] ?? context.element(named: name) else {
+            throw GraphError("there is no element “\(name)”")
+        }
         return element
     }
 
-    private func make(
-        _ plan: PipelinePlan.Element, linkedKinds: Set<MediaKind>
+    /// Makes one element. `linkedKinds`: the kinds of media that will be linked to it, as far as that is known.
+    package func make(
+        _ plan: PipelinePlan.Element, linkedKinds: Set<MediaKind> = []
     ) throws(GraphError) -> Element {
         let arguments = plan.arguments
         switch plan.className {
         case "PlayerEndpoint":
-            return PlayerEndpoint(
-                context, name: plan.name, uri: arguments.string("uri") ?? "", loops: arguments.boolean("loop") ?? false)
+            var options = PlayerEndpoint.Options()
+            options.useEncodedMedia = arguments.boolean("useEncodedMedia") ?? false
+            options.networkCache = .milliseconds(arguments.int("networkCache") ?? 2000)
+            options.loops = arguments.boolean("loop") ?? false
+            return PlayerEndpoint(context, name: plan.name, uri: arguments.string("uri") ?? "", options: options)
         case "RecorderEndpoint":
             return RecorderEndpoint(
                 context, name: plan.name, uri: arguments.string("uri") ?? "",
                 profile: try recordingProfile(plan, linkedKinds: linkedKinds),
                 stopOnEndOfStream: arguments.boolean("stopOnEndOfStream") ?? false)
+        case "HttpPostEndpoint": return try makeHttpPostEndpoint(plan)
         case "WebRtcEndpoint": return try makeWebRtcEndpoint(plan)
         case "RtpEndpoint": return try makeRtpEndpoint(plan)
         case "PassThrough": return PassThrough(context, name: plan.name)
@@ -63,7 +73,9 @@ package struct ElementFactory {
                 throw GraphError("\(plan.name): “\(plan.hub ?? "")” is not a hub")
             }
             return HubPort(context, name: plan.name, hub: hub, options: portOptions(arguments))
-        default: throw GraphError("\(plan.name): a \(plan.className) cannot be made")
+        default:
+            if let filter = try makeFilter(plan) { return filter }
+            throw GraphError("\(plan.name): a \(plan.className) cannot be made")
         }
     }
 
@@ -85,6 +97,17 @@ package struct ElementFactory {
         let kind = arguments.given.first { $0.name == "certificateKeyType" }.flatMap { $0.value.text }
         options.setCertificate(isRSA: kind == "RSA")
         return try WebRtcEndpoint(context, name: plan.name, services: services, options: options)
+    }
+
+    private func makeHttpPostEndpoint(_ plan: PipelinePlan.Element) throws(GraphError) -> HttpPostEndpoint {
+        guard let uploads else {
+            throw GraphError(
+                "\(plan.name): an HttpPostEndpoint needs a server for its clients to reach; use tessera serve")
+        }
+        var options = HttpPostEndpoint.Options()
+        options.disconnectionTimeout = .seconds(Double(plan.arguments.int("disconnectionTimeout") ?? 2))
+        options.useEncodedMedia = plan.arguments.boolean("useEncodedMedia") ?? false
+        return HttpPostEndpoint(context, name: plan.name, server: uploads, options: options)
     }
 
     private func makeRtpEndpoint(_ plan: PipelinePlan.Element) throws(GraphError) -> RtpEndpoint {
@@ -115,9 +138,14 @@ package struct ElementFactory {
             let container = Container(rawValue: chosen.container.rawValue.lowercased())
         else { throw GraphError("\(plan.name): no container is known for “\(uri)”; give a mediaProfile") }
         var profile = RecordingProfile(container: container)
+        profile.waitsForAllKinds = given != nil && !context.configuration.endsWithInputs
         profile.kinds = Set((chosen.audio ? [.audio] : []) + (chosen.video ? [.video] : []))
         profile.videoCodec = arguments.string("videoCodec").flatMap(VideoCodec.init(rawValue:))
         profile.audioCodec = arguments.string("audioCodec").flatMap(AudioCodec.init(rawValue:))
+        // Who records MP4 through the control API expects what Kurento wrote: Opus in MP4 plays on few devices.
+        if profile.audioCodec == nil, container == .mp4, !context.configuration.endsWithInputs {
+            profile.audioCodec = .aac
+        }
         profile.videoBitrate = arguments.int("videoBitrate") ?? profile.videoBitrate
         profile.audioBitrate = arguments.int("audioBitrate") ?? profile.audioBitrate
         profile.width = arguments.int("videoWidth")
@@ -135,6 +163,7 @@ package struct ElementFactory {
         options.arrangement =
             arguments.string("layout").flatMap(Composite.Arrangement.init(rawValue:)) ?? options.arrangement
         options.background = arguments.string("background").flatMap(YUVColor.init(hex:)) ?? options.background
+        options.showsLabels = arguments.boolean("showLabels") ?? false
         return options
     }
 
@@ -142,8 +171,12 @@ package struct ElementFactory {
         var options = PortOptions()
         options.gain = Float(arguments.float("gain") ?? 1)
         options.isMuted = arguments.boolean("muted") ?? false
+        options.label = arguments.string("label") ?? ""
+        options.isSelfHidden = arguments.boolean("selfHidden") ?? false
         options.fit = arguments.string("fit").flatMap(Fit.init(rawValue:))
+        options.label = arguments.string("label") ?? ""
         let zOrder = arguments.int("zOrder") ?? 0
+        options.zOrder = zOrder
         if let members = arguments.structure("region") {
             func value(_ name: String) -> Double { members.first { $0.name == name }?.value.float ?? 0 }
             options.region = Region(
@@ -179,6 +212,7 @@ package struct ElementFactory {
                 zOrder: arguments.int("zOrder") ?? 0, relativeWidth: arguments.float("relativeWidth") ?? 1,
                 relativeHeight: arguments.float("relativeHeight") ?? 1)
         default:
+            if try invoke(plan.method, of: object, arguments) { return }
             throw GraphError("\(plan.object) (\(object.className)) has no method “\(plan.method)” to be called here")
         }
     }

@@ -1,67 +1,17 @@
 package import Core
-package import Files
+import Files
 package import Media
 
-/// What a recorder writes: container, which kinds, and what to encode to where the container cannot take what comes.
-package struct RecordingProfile: Hashable, Sendable {
-    package var container: Container
-    package var kinds: Set<MediaKind>
-    /// nil: pass through what the container takes, else encode to its default. Set: exactly this codec.
-    package var videoCodec: VideoCodec?
-    package var audioCodec: AudioCodec?
-    /// Bits per second, where encoded.
-    package var videoBitrate: Int
-    package var audioBitrate: Int
-    /// Pixels, where encoded; nil: as the source.
-    package var width: Int?
-    package var height: Int?
-    package var frameRate: Rational?
-    /// Seconds between key frames at most, where encoded; players seek to key frames. nil: only the first.
-    package var keyFrameInterval: Double?
-
-    package init(
-        container: Container, kinds: Set<MediaKind> = [.audio, .video], videoCodec: VideoCodec? = nil,
-        audioCodec: AudioCodec? = nil, videoBitrate: Int = 1_500_000, audioBitrate: Int = 96_000, width: Int? = nil,
-        height: Int? = nil, frameRate: Rational? = nil, keyFrameInterval: Double? = 4
-    ) {
-        self.container = container
-        self.kinds = kinds
-        self.videoCodec = videoCodec
-        self.audioCodec = audioCodec
-        self.videoBitrate = videoBitrate
-        self.audioBitrate = audioBitrate
-        self.width = width
-        self.height = height
-        self.frameRate = frameRate
-        self.keyFrameInterval = keyFrameInterval
-    }
-
-    /// Whether a coded source goes into the file as it is.
-    func passesThrough(_ format: EncodedFormat) -> Bool {
-        guard container.accepts(format) else { return false }
-        switch format {
-        case .video(let video):
-            return (videoCodec ?? video.codec) == video.codec && width == nil && height == nil && frameRate == nil
-        case .audio(let audio): return (audioCodec ?? audio.codec) == audio.codec
-        }
-    }
-
-    var videoSpecification: VideoSpecification {
-        VideoSpecification(
-            codec: videoCodec ?? container.defaultVideoCodec, width: width, height: height, frameRate: frameRate,
-            bitrate: videoBitrate, keyFrameInterval: keyFrameInterval)
-    }
-
-    func audioSpecification(channels: Int) -> AudioSpecification {
-        AudioSpecification(codec: audioCodec ?? container.defaultAudioCodec, channels: channels, bitrate: audioBitrate)
-    }
-}
-
-/// Records what is connected to it into a file, without encoding again what the container takes.
+/// Records what is connected to it into a file or an upload, without encoding again what the container takes.
 ///
 /// The file begins with the first frame of each connected kind (pictures: a key frame). Sound and picture keep their
 /// distance; pauses are cut out. After `stop` the recorder cannot record again.
+///
+/// `record`, `pause` and `stop` answer at once and are ignored where they make no sense. `state` and the events say
+/// what has come to pass: `Recording` when the file is open, `Paused` when what came before is written, `Stopped` when
+/// all is. Where no media ever came, a `stop` leaves no trace, and recording may begin again.
 package final class RecorderEndpoint: Element {
+    /// As given, `%2F` turned into `/`.
     package let uri: String
     package let profile: RecordingProfile
     package let stopOnEndOfStream: Bool
@@ -77,8 +27,14 @@ package final class RecorderEndpoint: Element {
     private var tracks: [RecordedTrack] = []
     private var stage: Stage<MuxCommand, MuxResult>?
     private var interleaver = Interleaver(tracks: 0, holdMax: nil)
+    /// What was asked for; `state` follows.
+    private var phase = Phase.idle
+    private enum Phase { case idle, recording, paused, finishing, stopped }
+    private var isFinishing: Bool { phase == .finishing || phase == .stopped }
+    /// The muxer has been told to open the file.
     private var isOpen = false
-    private var isFinishing = false
+    /// The file is open.
+    private var isWriting = false
     private var hasFailed = false
     /// Pipeline time that is time 0 of the file, pauses added.
     private var base: MediaTime?
@@ -90,12 +46,17 @@ package final class RecorderEndpoint: Element {
     private static let framesHeldMax = 300
     private static let waitingBytesMax = 32 << 20
     private static let framesInFlightMax = 256
+    /// Decoded pictures are large.
+    private static let picturesInFlightMax = 4
+    /// Kurento's `stopAndWait` gives up after this.
+    private static let stopWaitMax = MediaTime.seconds(4)
+    private var waiters: [() -> Void] = []
 
     package init(
         _ context: PipelineContext, name: String, uri: String, profile: RecordingProfile,
         stopOnEndOfStream: Bool = false
     ) {
-        self.uri = uri
+        self.uri = MediaAccess.unescapingSlashes(uri)
         self.profile = profile
         self.stopOnEndOfStream = stopOnEndOfStream
         super.init(context, name: name, className: "RecorderEndpoint")
@@ -110,49 +71,84 @@ package final class RecorderEndpoint: Element {
 
     /// Starts, or goes on after `pause`.
     package func record() {
-        switch state {
-        case .start: log.debug("record ignored: already recording")
-        case .stop:
-            guard !hasStopped, stage == nil else { return warn("a stopped recorder cannot record again") }
-            start()
-        case .pause:
-            guard let pausedAt else { return }
-            self.pausedAt = nil
-            if context.mode == .realTime, let base { self.base = base + (context.now - pausedAt) }
+        switch phase {
+        case .recording: log.debug("record ignored: already recording")
+        case .finishing, .stopped: warn("a stopped recorder cannot record again")
+        case .idle: start()
+        case .paused:
+            phase = .recording
+            if context.mode == .realTime, let base, let pausedAt { self.base = base + (context.now - pausedAt) }
+            pausedAt = nil
             for track in tracks {
                 track.needsKeyFrame = true
                 inputs[track.kind]?.requestKeyFrame()
             }
+            guard state == .pause else { return }
             change(to: .start)
             context.emit(.recording, from: self)
         }
     }
 
     package func pause() {
-        guard state == .start else { return log.debug("pause ignored: not recording") }
+        guard phase == .recording else { return log.debug("pause ignored: not recording") }
+        phase = .paused
         pausedAt = context.now
-        if isOpen { stage?.push(.flush, droppable: false) }
-        change(to: .pause)
-        context.emit(.paused, from: self)
+        if isOpen { return _ = stage?.push(.flush, droppable: false) }
+        // What waits for the other kind comes from before the pause.
+        for track in tracks {
+            track.held = []
+            track.needsKeyFrame = true
+        }
     }
 
     /// Writes what has arrived and closes the file; `Stopped` follows when it is whole.
     package func stop() {
-        guard stage != nil, !isFinishing, !hasStopped else { return log.debug("stop ignored: not recording") }
-        isFinishing = true
+        guard phase == .recording || phase == .paused else { return log.debug("stop ignored: not recording") }
+        if profile.waitsForAllKinds { openIfReady() }
+        phase = .finishing
         for track in tracks {
             inputs[track.kind]?.isActive = false
             track.hasEnded = true
         }
-        openIfReady()
+        if !profile.waitsForAllKinds { openIfReady() }
         drain()
-        if !isOpen, !hasFailed { fail(.streamFailed, "“\(uri)” was not made: no media arrived to be recorded") }
+        if !isOpen, !hasFailed {
+            guard context.configuration.endsWithInputs else { return discard() }
+            fail(.streamFailed, "“\(Location.redacted(uri))” was not made: no media arrived to be recorded")
+        }
         finish()
+    }
+
+    /// `stop`, and `done` once all is written, or after four seconds.
+    package func stopAndWait(_ done: @escaping () -> Void) {
+        stop()
+        guard isBusy else { return done() }
+        waiters.append(done)
+        _ = context.schedule(at: context.now + RecorderEndpoint.stopWaitMax) { [weak self] in self?.answerWaiters() }
+    }
+
+    /// Whether something is, or may be, still to be written.
+    package var isBusy: Bool { phase != .idle && phase != .stopped }
+
+    private func answerWaiters() {
+        let waiting = waiters
+        waiters = []
+        for done in waiting { done() }
     }
 
     private func finish() {
         stage?.push(.finish, droppable: false)
         stage?.finish()
+    }
+
+    /// Nothing came: as if it had never been asked to record.
+    private func discard() {
+        stage?.cancel()
+        stage = nil
+        phase = .idle
+        for track in tracks { track.reset() }
+        log.info("nothing was recorded: no media arrived")
+        answerWaiters()
     }
 
     public override func release() {
@@ -163,17 +159,26 @@ package final class RecorderEndpoint: Element {
     }
 
     private func start() {
-        let location = uri.hasPrefix("file://") ? String(uri.dropFirst(7)) : uri
-        let isFile = !location.contains("://")
-        let executor = isFile ? context.host.disk(for: location) : context.host.ioThread(named: "io-\(name)")
+        let access = context.configuration.access
+        let url = access.place(uri)
+        let location = try? Location(url, schemes: access.writableSchemes)
+        let executor =
+            location.map { $0.isFile } ?? true
+            ? context.host.disk(for: location?.path ?? "/") : context.host.ioThread(named: "io-\(name)")
+        let isFile = location?.isFile ?? true
         let host = context.host
-        let (url, container) = (uri, profile.container)
+        let container = profile.container
         var options = Muxer.Options()
         options.createsFolders = true
+        options.access = access
+        options.schemes = access.writableSchemes
         let chosen = options
-        let record = context.makeStageRecord(element: self, kind: .mux, codec: container.rawValue, detail: uri)
+        phase = .recording
+        let record = context.makeStageRecord(
+            element: self, kind: .mux, codec: container.rawValue, detail: Location.redacted(uri))
         let stage = Stage<MuxCommand, MuxResult>(
-            context, record: record, executor: executor, capacity: RecorderEndpoint.framesInFlightMax,
+            context, record: record, executor: executor,
+            capacity: container == .jpeg ? RecorderEndpoint.picturesInFlightMax : RecorderEndpoint.framesInFlightMax,
             policy: .dropNewest, counts: \.isFrame
         ) {
             MuxWork(
@@ -184,7 +189,6 @@ package final class RecorderEndpoint: Element {
         stage.onError = { [unowned self] in fileFailed($0) }
         stage.onProgress = { [unowned self] in askForMore() }
         self.stage = stage
-        change(to: .start)
         for track in tracks {
             inputs[track.kind]?.isActive = true
             inputs[track.kind]?.requestKeyFrame()
@@ -195,7 +199,10 @@ package final class RecorderEndpoint: Element {
 
     /// Kinds that nobody is connected to, or that ended before their first frame, are not waited for.
     private var expected: [RecordedTrack] {
-        tracks.filter { inputs[$0.kind]?.upstream != nil && !($0.hasEnded && $0.held.isEmpty) || !$0.held.isEmpty }
+        tracks.filter { track in
+            let mayCome = profile.waitsForAllKinds || inputs[track.kind]?.upstream != nil
+            return mayCome && !(track.hasEnded && track.held.isEmpty) || !track.held.isEmpty
+        }
     }
 
     func take(_ item: MediaItem, _ track: RecordedTrack) {
@@ -207,7 +214,7 @@ package final class RecorderEndpoint: Element {
             track.format = format
         case .encoded(let frame):
             track.hasEnded = false
-            guard state == .start, !track.needsKeyFrame || frame.isKey else { return }
+            guard phase == .recording, !track.needsKeyFrame || frame.isKey else { return }
             track.needsKeyFrame = false
             if isOpen {
                 if let index = track.index { put(frame, track, index) }
@@ -222,7 +229,11 @@ package final class RecorderEndpoint: Element {
             track.hasEnded = true
             if let index = track.index { interleaver.advance(index, to: .infinity) }
             if !isOpen { openIfReady() }
-        case .picture, .sound, .message: return
+        case .picture(let picture):
+            track.hasEnded = false
+            take(picture)
+            return
+        case .sound, .message: return
         }
         drain()
         if stopOnEndOfStream || context.configuration.endsWithInputs,
@@ -230,6 +241,16 @@ package final class RecorderEndpoint: Element {
         {
             stop()
         }
+    }
+
+    /// A still picture, for a file of such. The disk thread encodes it; one that comes too early is left out.
+    private func take(_ picture: VideoFrame) {
+        guard phase == .recording, profile.container == .jpeg, let stage else { return }
+        isOpen = true
+        if base == nil { base = picture.pts }
+        guard stage.push(.picture(picture)) else { return }
+        picturesRecorded += 1
+        recordedUntil = max(recordedUntil, picture.pts - (base ?? .zero))
     }
 
     private func put(_ frame: EncodedFrame, _ track: RecordedTrack, _ index: Int) {
@@ -316,7 +337,14 @@ package final class RecorderEndpoint: Element {
 
     private func take(_ result: MuxResult) {
         switch result {
-        case .opened: context.emit(.recording, from: self)
+        case .opened:
+            isWriting = true
+            change(to: .start)
+            context.emit(.recording, from: self)
+        case .flushed:
+            guard phase == .paused, isWriting else { return }
+            change(to: .pause)
+            context.emit(.paused, from: self)
         case .closed(let repaired):
             if repaired > 0 { warn("\(repaired) frames came out of order and were moved") }
             stopped()
@@ -327,7 +355,10 @@ package final class RecorderEndpoint: Element {
         let type: ErrorType =
             switch error as? FileError {
             case .full: .noSpaceLeft
-            case .notFound, .notPermitted, .notAFile, .refused, .unreachable, .inUse: .resourceOpen
+            case .refused: .invalidURI
+            case .notFound, .notPermitted, .notAFile, .unreachable, .timedOut, .denied, .inUse:
+                isWriting ? .resourceWrite : .resourceOpen
+            case nil: .streamFailed
             default: .resourceWrite
             }
         fail(type, "\(error)")
@@ -335,7 +366,7 @@ package final class RecorderEndpoint: Element {
         hasFailed = true
         for track in tracks { inputs[track.kind]?.isActive = false }
         if !isFinishing {
-            isFinishing = true
+            phase = .finishing
             // What is whole is completed as far as the disk allows.
             finish()
         }
@@ -344,9 +375,11 @@ package final class RecorderEndpoint: Element {
     private func stopped() {
         guard !hasStopped else { return }
         hasStopped = true
+        phase = .stopped
         change(to: .stop)
         context.emit(.stopped, from: self)
         onStopped()
+        answerWaiters()
     }
 
     private func change(to new: UriEndpointState) {
@@ -354,46 +387,4 @@ package final class RecorderEndpoint: Element {
         state = new
         context.emit(.uriEndpointStateChanged(new), from: self)
     }
-}
-
-/// One kind of media on its way into a recording.
-final class RecordedTrack: MediaSink {
-    unowned let recorder: RecorderEndpoint
-    let kind: MediaKind
-    var format: EncodedFormat?
-    /// A change of format that holds from the next frame on.
-    var nextFormat: EncodedFormat?
-    /// Changes among the frames that wait in the interleaver, and from which decoding time they hold.
-    var formatChanges: [(from: MediaTime, format: EncodedFormat)] = []
-    /// Frames that wait for the other track's first one.
-    var held: [EncodedFrame] = []
-    /// Number in the file, once it is open; nil if it was not there then.
-    var index: Int?
-    var hasEnded = false
-    var needsKeyFrame = true
-
-    init(recorder: RecorderEndpoint, kind: MediaKind) {
-        self.recorder = recorder
-        self.kind = kind
-    }
-
-    /// When the frame is first seen or heard.
-    func start(of frame: EncodedFrame) -> MediaTime {
-        guard frame.skipStart > 0, case .audio(let audio) = format else { return frame.pts }
-        return frame.pts + MediaTime(samples: Int64(frame.skipStart), rate: audio.sampleRate)
-    }
-
-    func choose(from form: NativeForm) -> RenditionKey {
-        let profile = recorder.profile
-        switch form {
-        case .encoded(let format) where profile.passesThrough(format): return .native
-        case .encoded(.audio(let audio)): return .audio(profile.audioSpecification(channels: min(2, audio.channels)))
-        case .sound(let channels): return .audio(profile.audioSpecification(channels: channels))
-        case .encoded(.video), .pictures: return .video(profile.videoSpecification)
-        case .messages: return .native
-        }
-    }
-
-    func receive(_ item: MediaItem) { recorder.take(item, self) }
-    var hasRoom: Bool { recorder.hasRoom(for: self) }
 }

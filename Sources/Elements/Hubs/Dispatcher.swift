@@ -1,6 +1,9 @@
 import Core
 package import Media
 
+/// What the dispatchers route; messages stay where they are, as in Kurento.
+private let routedKinds = [MediaKind.audio, .video]
+
 /// Routes ports to ports: each output port shows one input port, an input port may feed many. Pure routing, so every
 /// rendition is shared with whoever else has the same source.
 package final class Dispatcher: Hub {
@@ -16,7 +19,7 @@ package final class Dispatcher: Hub {
         try checkOwn(source)
         try checkOwn(sink)
         routes[ObjectIdentifier(sink)] = source
-        for kind in MediaKind.allCases { route(sink, kind) }
+        for kind in routedKinds { route(sink, kind) }
     }
 
     private func route(_ sink: HubPort, _ kind: MediaKind) {
@@ -24,6 +27,7 @@ package final class Dispatcher: Hub {
     }
 
     override func inputChanged(of port: HubPort, _ kind: MediaKind) {
+        guard routedKinds.contains(kind) else { return }
         for sink in ports where routes[ObjectIdentifier(sink)] === port { route(sink, kind) }
     }
 
@@ -31,7 +35,7 @@ package final class Dispatcher: Hub {
         routes[ObjectIdentifier(port)] = nil
         for sink in ports where routes[ObjectIdentifier(sink)] === port {
             routes[ObjectIdentifier(sink)] = nil
-            for kind in MediaKind.allCases { route(sink, kind) }
+            for kind in routedKinds { route(sink, kind) }
         }
     }
 }
@@ -56,7 +60,7 @@ package final class DispatcherOneToMany: Hub {
     }
 
     private func routeAll() {
-        for kind in MediaKind.allCases {
+        for kind in routedKinds {
             for port in ports { port.outputs[kind]?.origin = chosen?.inputs[kind]?.origin }
         }
     }

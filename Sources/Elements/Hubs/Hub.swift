@@ -13,6 +13,8 @@ package class Hub: Element {
     func portRemoved(_ port: HubPort) {}
     /// A port was connected, disconnected, or is reached by another source now.
     func inputChanged(of port: HubPort, _ kind: MediaKind) {}
+    /// A port is to be treated otherwise from now on.
+    func optionsChanged(of port: HubPort) {}
 
     fileprivate func add(_ port: HubPort) {
         ports.append(port)
@@ -48,6 +50,16 @@ package struct PortOptions: Hashable, Sendable {
     /// Factor on the port's sound.
     package var gain: Float = 1
     package var isMuted = false
+    /// A name for people; a Composite writes it onto the port's picture, if it shows labels.
+    package var label = ""
+    /// Whether what leaves the port does not show what enters it (Composite).
+    package var isSelfHidden = false
+    /// Whether its picture comes before those that are not pinned (Composite).
+    package var isPinned = false
+    /// Of its region; higher is nearer to the viewer.
+    package var zOrder = 0 {
+        didSet { region?.z = zOrder }
+    }
     package init() {}
 }
 
@@ -55,7 +67,9 @@ package struct PortOptions: Hashable, Sendable {
 package final class HubPort: Element {
     package unowned let hub: Hub
     /// Takes effect with the next picture and block of sound.
-    package var options: PortOptions
+    package var options: PortOptions {
+        didSet { if options != oldValue { hub.optionsChanged(of: self) } }
+    }
 
     package init(_ context: PipelineContext, name: String, hub: Hub, options: PortOptions = PortOptions()) {
         self.hub = hub
@@ -66,6 +80,7 @@ package final class HubPort: Element {
             addInput(kind, sink: hub.makeSink(for: self, kind))
         }
         hub.add(self)
+        hub.optionsChanged(of: self)
     }
 
     public override func originChanged(of pad: InputPad) { hub.inputChanged(of: self, pad.kind) }

@@ -114,6 +114,10 @@ final class HubClock {
     private let inputs: () -> [HubInput]
     private let allInputs: () -> HubInputs
     private let tick: (MediaTime) -> Void
+    /// Real time: how much the tick after the one at a time is to be shifted; small steps, or the rate suffers.
+    var correction: (MediaTime) -> MediaTime = { _ in .zero }
+    /// Real time: how far the ticks lie behind the pipeline's clock's, less than an interval.
+    private var phase = MediaTime.zero
     private let finish: (MediaTime) -> Void
     /// Offline: whether what a tick makes finds room.
     private let hasRoom: () -> Bool
@@ -142,15 +146,15 @@ final class HubClock {
     }
 
     /// The time of the tick to come.
-    var nextTime: MediaTime { MediaTime(next, per: rate) }
+    var nextTime: MediaTime { MediaTime(next, per: rate) + phase }
 
     func start() {
         guard !isRunning else { return }
         isRunning = true
         for input in inputs() { input.needed = nextTime + completeness }
         if hub.context.mode == .realTime {
-            // Numbered by the pipeline's clock, so that sound and picture of all hubs share one time line.
-            next = max(next, hub.context.now.count(per: rate) + 1)
+            // By the pipeline's clock, so that sound and picture of all hubs share one time line.
+            next = max(next, (hub.context.now - phase).count(per: rate) + 1)
             scheduleTick()
         }
     }
@@ -172,9 +176,23 @@ final class HubClock {
                 return finish(nextTime)
             }
             tick(nextTime)
+            let correction = correction(nextTime)
             // A loop that was held up makes up for nothing: it goes on with the tick that is due.
-            next = max(next + 1, hub.context.now.count(per: rate))
+            next = max(next + 1, (hub.context.now - phase).count(per: rate))
+            shift(by: correction)
             scheduleTick()
+        }
+    }
+
+    private func shift(by correction: MediaTime) {
+        phase += correction
+        let interval = rate.interval
+        if phase >= interval {
+            phase = phase - interval
+            next += 1
+        } else if phase < .zero {
+            phase += interval
+            next -= 1
         }
     }
 

@@ -26,7 +26,7 @@ package final class Mixer: MixingHub {
             guard heard[ObjectIdentifier(sink)]?.contains(where: { $0 === source }) != true else { return }
             heard[ObjectIdentifier(sink), default: []].append(source)
             sound?.updateOutput(of: sink)
-        case .data: throw GraphError("\(name) (Mixer) connects AUDIO and VIDEO, not DATA")
+        case .data: throw GraphError("\(name) (Mixer) connects AUDIO and VIDEO, not DATA", reason: .unsupportedMedia)
         }
     }
 
@@ -35,7 +35,9 @@ package final class Mixer: MixingHub {
         try checkOwn(source)
         try checkOwn(sink)
         guard kind == .audio else {
-            throw GraphError("\(name) (Mixer) disconnects AUDIO only; VIDEO changes by connecting another source")
+            throw GraphError(
+                "\(name) (Mixer) disconnects AUDIO only; VIDEO changes by connecting another source",
+                reason: .unsupportedMedia)
         }
         heard[ObjectIdentifier(sink)]?.removeAll { $0 === source }
         sound?.updateOutput(of: sink)

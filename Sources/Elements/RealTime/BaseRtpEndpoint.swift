@@ -8,10 +8,18 @@ import WebRTC
 /// the peer, key frames, states, statistics. Lives on the pipeline's loop.
 package class BaseRtpEndpoint: Element {
     /// Largest RTP packet before protection, in bytes.
-    package var mtu = 1200
+    package var mtu: Int
     /// kbit/s; 0: no limit. Goes into descriptions made afterwards.
     package var maxAudioRecvBandwidth = 0
     package var maxVideoRecvBandwidth = 0
+    /// kbit/s of pictures to the peer at most, whatever its line carries; 0: no limit. nil: nobody has said.
+    package var maxVideoSendBandwidth: Int? {
+        didSet { videoSink?.limitChanged(at: context.host.now()) }
+    }
+    /// kbit/s of pictures to the peer at least, whatever its line seems to carry; nil: nobody has said.
+    package var minVideoSendBandwidth: Int? {
+        didSet { videoSink?.limitChanged(at: context.host.now()) }
+    }
     package private(set) var connectionState = ConnectionState.disconnected
     package private(set) var mediaState = MediaState.disconnected
     let services: RealTimeServices
@@ -38,6 +46,7 @@ package class BaseRtpEndpoint: Element {
     ) {
         self.services = services
         self.cutter = cutter
+        mtu = services.options.mtu
         traffic = TrafficShare(services.services(on: context.loop).trafficMetrics(context, className: className))
         super.init(context, name: name, className: className)
         audioSource = addSource(.audio)

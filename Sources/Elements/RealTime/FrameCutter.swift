@@ -32,4 +32,36 @@ final class FrameCutter {
         }
         return cut
     }
+
+    // MARK: Sound
+
+    private var sounds: [OutgoingFrame] = []
+    /// The oldest of them; the newest stands before it.
+    private var nextSound = 0
+    /// Those of the last second may be asked for again: so many of twenty senders. Beyond, frames are not used again.
+    private static let soundsMax = 1024
+    private static let passedMax = 8
+
+    /// The packet of a block of sound, made once for all who get it one after the other, in memory that is used again.
+    func cut(sound payload: Payload, pts: MediaTime) -> OutgoingFrame {
+        if nextSound > 0, sounds[nextSound - 1].packets.payload === payload, sounds[nextSound - 1].pts == pts {
+            return sounds[nextSound - 1]
+        }
+        if nextSound == sounds.count { nextSound = 0 }
+        // Somebody may still refer to some of a stream that has ended: when there is no place for more, these are passed
+        // over.
+        for _ in 0..<FrameCutter.passedMax
+        where sounds.count == FrameCutter.soundsMax && !isKnownUniquelyReferenced(&sounds[nextSound]) {
+            nextSound = nextSound + 1 == sounds.count ? 0 : nextSound + 1
+        }
+        if nextSound < sounds.count, isKnownUniquelyReferenced(&sounds[nextSound]) {
+            sounds[nextSound].refill(sound: payload, pts: pts)
+        } else if sounds.count < FrameCutter.soundsMax {
+            sounds.insert(OutgoingFrame(sound: payload, pts: pts), at: nextSound)
+        } else {
+            return OutgoingFrame(sound: payload, pts: pts)
+        }
+        nextSound += 1
+        return sounds[nextSound - 1]
+    }
 }

@@ -72,10 +72,11 @@ final class RTPSink: MediaSink {
         if ladder != self.ladder {
             self.ladder = ladder
             var selector = RungSelector(rates: ladder.map(\.bitrate), overhead: 100_000)
-            let estimate = endpoint.session(sending: kind)?.sender.mediaTarget ?? 0
+            let estimate = limited(endpoint.session(sending: kind)?.sender.mediaTarget ?? 0)
             selector.begin(estimate: estimate)
             self.selector = selector
-            endpoint.session(sending: kind)?.sender.setWish(selector.wish ?? selector.ceiling)
+            // The first probes look for all that is of use: the way up is then one step.
+            endpoint.session(sending: kind)?.sender.setWish(selector.ceiling)
         }
         return .video(ladder[min(selector?.rung ?? 0, ladder.count - 1)])
     }
@@ -83,7 +84,7 @@ final class RTPSink: MediaSink {
     /// The estimate of the line has changed.
     func targetChanged(_ target: Int, at now: Instant) {
         guard var selector else { return }
-        let changed = selector.update(estimate: target, at: now)
+        let changed = selector.update(estimate: limited(target), at: now)
         self.selector = selector
         followTarget()
         guard changed != nil else { return }
@@ -91,12 +92,27 @@ final class RTPSink: MediaSink {
         endpoint.inputs[kind]?.reconsider()
     }
 
+    /// The endpoint's limits have changed.
+    func limitChanged(at now: Instant) {
+        guard let session = endpoint.session(sending: kind) else { return }
+        targetChanged(session.sender.mediaTarget, at: now)
+    }
+
+    /// What the line carries, within the limits that a client has set.
+    private func limited(_ target: Int) -> Int {
+        guard kind == .video else { return target }
+        var target = target
+        if let most = endpoint.maxVideoSendBandwidth, most > 0 { target = min(target, most * 1000) }
+        if let least = endpoint.minVideoSendBandwidth, least > 0 { target = max(target, least * 1000) }
+        return target
+    }
+
     /// Tells an encoder that works for this peer alone what the line carries: less than the rung's rate where that is
     /// too much, somewhat more where the next rung does not fit.
     private func followTarget() {
         guard let selector, let session = endpoint.session(sending: kind), selector.rung < ladder.count else { return }
         let rate = ladder[selector.rung].bitrate
-        let room = session.sender.mediaTarget - (session.outgoing(.audio) == nil ? 0 : RTPSink.soundRate)
+        let room = limited(session.sender.mediaTarget) - (session.outgoing(.audio) == nil ? 0 : RTPSink.soundRate)
         let wanted = min(max(room, rate / RTPSink.leastPart), rate + rate / 2)
         // Every change costs the encoder something.
         guard abs(wanted - (bitrate ?? rate)) > wanted / 16 else { return }
@@ -137,11 +153,11 @@ final class RTPSink: MediaSink {
                 return
             }
             session.send(cut, on: track, source: source, at: now)
-            // What repair leaves over changes without the target.
-            followTarget()
+            // What repair leaves over changes without the target, and a step up waits for time to pass.
+            targetChanged(session.sender.mediaTarget, at: now)
         case .audio(let format):
             guard format.codec.rawValue == track.codec.name.lowercased() else { return }
-            session.send(OutgoingFrame(sound: frame.payload, pts: frame.pts), on: track, source: source, at: now)
+            session.send(endpoint.cutter.cut(sound: frame.payload, pts: frame.pts), on: track, source: source, at: now)
         case nil: return
         }
         endpoint.touch()

@@ -3,7 +3,7 @@ package import ICE
 import Media
 import RTP
 package import Transport
-import WebRTC
+package import WebRTC
 
 /// What all endpoints of a server share on the network's side: certificates, ports, servers; and per loop the mux of
 /// the one port and the memory for packets. Made once by the program.
@@ -21,6 +21,8 @@ package final class RealTimeServices: Sendable {
         /// External address of each local one behind a 1:1 NAT.
         package var externalAddresses: [IPAddress: IPAddress] = [:]
         package var isLite = false
+        /// Largest RTP packet of new endpoints before protection, in bytes.
+        package var mtu = 1200
         /// Whom TURN servers over TLS must be certified by.
         package var turnTrust = TLSContext.Trust.system
         /// PEM text of a certificate and its key; nil: a fresh one.
@@ -28,6 +30,9 @@ package final class RealTimeServices: Sendable {
         /// Seconds from the host's clock to 1900, for the wall-clock time in sender reports.
         package var epochSeconds: UInt32 = 0
         package init() {}
+
+        /// TURN servers over TLS must be certified by one of these certificates.
+        package mutating func trustOnTURN(onlyPEM pem: String) { turnTrust = .only(pem: pem) }
     }
 
     package let options: Options
@@ -67,7 +72,7 @@ package final class RealTimeServices: Sendable {
     }
 
     /// The mux of a loop; opens the port when first asked for. To be called on that loop.
-    func mux(on loop: any Loop) throws(NetworkError) -> UDPMux {
+    package func mux(on loop: any Loop) throws(NetworkError) -> UDPMux {
         let services = services(on: loop)
         if let mux = services.mux { return mux }
         let host = host
@@ -88,15 +93,15 @@ final class LoopServices: @unchecked Sendable {
     let pool = PacketPool()
     let cutter = FrameCutter()
     private struct MetricsKey: Hashable {
-        let pipeline: ObjectIdentifier
+        let metrics: ObjectIdentifier
         let className: String
     }
     private struct Held { weak var metrics: TrafficMetrics? }
     private var metrics: [MetricsKey: Held] = [:]
 
-    /// The metrics of a class of endpoints in a pipeline; they live as long as one of these endpoints.
+    /// The metrics of a class of endpoints, of all pipelines that count in the same place.
     func trafficMetrics(_ context: PipelineContext, className: String) -> TrafficMetrics {
-        let key = MetricsKey(pipeline: ObjectIdentifier(context), className: className)
+        let key = MetricsKey(metrics: ObjectIdentifier(context.metrics), className: className)
         if let held = metrics[key]?.metrics { return held }
         metrics = metrics.filter { $0.value.metrics != nil }
         let made = TrafficMetrics(context.metrics, className: className)

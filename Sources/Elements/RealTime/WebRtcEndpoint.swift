@@ -18,21 +18,32 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         /// Of its own, besides the server's.
         package var stunServers: [SocketAddress] = []
         package var turnServers: [TURNServer] = []
+        /// One more STUN server, as clients say it: an address, not a name; empty: none.
+        package var stun: (address: String, port: Int) = ("", 3478)
+        /// One more TURN server, as `turnServer(_:)` reads it; empty: none.
+        package var turnURL = ""
         package var externalAddresses: [IPAddress: IPAddress] = [:]
+        /// Told instead of every local address of that family.
+        package var externalIPv4: IPAddress?
+        package var externalIPv6: IPAddress?
+        /// Names of the interfaces whose addresses are told, with commas; empty: all.
+        package var networkInterfaces = ""
         /// Codecs in the order of preference; nil: all we know.
         package var audioCodecs: [CodecCapability]?
         package var videoCodecs: [CodecCapability]?
         /// Simulcast layers that our offers ask for.
         package var simulcastRIDs: [String] = []
-        /// Bits per second.
-        package var sendLimits = BandwidthEstimator.Limits(start: 1_000_000)
+        /// Bits per second. The start is what nearly every line carries: the first probes find out within a fraction of a
+        /// second whether it carries more, and a queue filled by too much takes seconds to drain.
+        package var sendLimits = BandwidthEstimator.Limits(start: 300_000)
         package init() {}
 
         /// The kind of key in the DTLS certificate: RSA, else ECDSA.
         package mutating func setCertificate(isRSA: Bool) { certificateKind = isRSA ? .rsa2048 : .ecdsaP256 }
     }
 
-    package let options: Options
+    /// What is changed after the first description has effect on what is done from then on only.
+    package var options: Options
     package private(set) var agreement: Agreement?
     /// Our offer that waits for its answer.
     private var pendingOffer: SessionDescription?
@@ -159,15 +170,28 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         configuration.ice.isLite = services.options.isLite
         configuration.ice.stunServers = options.stunServers + services.options.stunServers
         configuration.ice.turnServers = options.turnServers + services.options.turnServers
-        configuration.ice.externalAddresses = services.options.externalAddresses.merging(options.externalAddresses) {
-            $1
+        if let ip = IPAddress(options.stun.address), let port = UInt16(exactly: options.stun.port) {
+            configuration.ice.stunServers.append(SocketAddress(ip, port))
         }
+        if let server = WebRtcEndpoint.turnServer(options.turnURL) { configuration.ice.turnServers.append(server) }
+        configuration.ice.externalAddresses = services.options.externalAddresses.merging(externalAddresses) { $1 }
         let peer = Peer(configuration, pool: loopServices.pool)
         peer.sharedAddresses = Set(mux.udpAddresses + mux.tcpAddresses)
         machine = peer
         sessions = [peer.session]
-        muxNumber = mux.add(self)
+        let number = mux.add(self)
+        muxNumber = number
+        peer.foreignPaths = { [mux] in mux.foreignPaths(to: $0, for: number) }
         return peer
+    }
+
+    /// One address for all of a family stands in every candidate of that family.
+    private var externalAddresses: [IPAddress: IPAddress] {
+        var addresses = options.externalAddresses
+        for local in Set((mux.udpAddresses + mux.tcpAddresses).map(\.ip)) {
+            if let outer = local.isV4 ? options.externalIPv4 : options.externalIPv6 { addresses[local] = outer }
+        }
+        return addresses
     }
 
     private func apply(_ agreement: Agreement) {
@@ -225,18 +249,23 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         guard let machine, !isGathering else { return }
         isGathering = true
         setIceState(.gathering)
-        for address in mux.udpAddresses { machine.ice.addLocalHost(address, at: now) }
+        let names = options.networkInterfaces.split { $0 == "," || $0 == " " }.map(String.init)
+        let chosen = names.isEmpty ? nil : mux.addresses(ofInterfaces: names)
+        let isWanted = { (address: SocketAddress) in chosen?.contains(address.ip) ?? true }
+        for address in mux.udpAddresses where isWanted(address) { machine.ice.addLocalHost(address, at: now) }
         if options.iceTCP {
-            for address in mux.tcpAddresses { machine.ice.addLocalHost(address, .tcp, at: now) }
+            for address in mux.tcpAddresses where isWanted(address) {
+                machine.ice.addLocalHost(address, .tcp, at: now)
+            }
         }
         machine.ice.gather(at: now)
         addOwnSockets()
         touch()
     }
 
-    /// Two endpoints of one server cannot talk over its one port.
+    /// Two endpoints of one server cannot talk over its one port, nor two of ours with two of another's.
     private func addOwnSockets() {
-        guard let machine, let muxNumber, isGathering, machine.meetsOwnServer, !hasOwnSockets else { return }
+        guard let machine, let muxNumber, isGathering, machine.needsOwnSockets, !hasOwnSockets else { return }
         hasOwnSockets = true
         for address in mux.openOwnSockets(for: muxNumber) { machine.ice.addLocalHost(address, at: now) }
     }
@@ -259,6 +288,11 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
     }
 
     // MARK: MuxClient
+
+    package func pathIsTaken(_ path: NetworkPath, at now: Instant) {
+        machine?.exclude(path, at: now)
+        addOwnSockets()
+    }
 
     package func peerChanged(at now: Instant) {
         guard let machine else { return }
@@ -365,8 +399,9 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         switch event {
         case .opened(let id, _, _):
             lastChannel += 1
-            channels[lastChannel] = id
-            context.emit(.dataChannelOpened(lastChannel), from: self)
+            let number = machine?.data.status(id)?.stream.map { Int($0) } ?? lastChannel
+            channels[number] = id
+            context.emit(.dataChannelOpened(number), from: self)
         case .closed(let id):
             guard let number = channels.first(where: { $0.value == id })?.key else { return }
             channels[number] = nil

@@ -3,7 +3,7 @@ import Media
 import RTP
 import WebRTC
 
-/// What all endpoints of one class in a pipeline send and receive together, as metrics. Labels are class and kind of
+/// What all endpoints of one class send and receive together, as metrics. Labels are class and kind of
 /// media only, so that there are as many series as there are classes, whoever comes and goes.
 final class TrafficMetrics {
     /// Of one kind of media.

@@ -91,6 +91,7 @@ extension ICEAgent {
     /// Forms a pair and gives it its first state (RFC 8445, section 6.1.2; RFC 8838, section 12).
     func pair(_ local: LocalCandidate, _ remote: ICECandidate, at now: Instant) {
         guard !configuration.isLite, let way = CandidatePair.way(local, remote) else { return }
+        if case .direct(let path) = way, foreignPaths.contains(path) { return }
         guard !pairs.contains(where: { $0.way == way && $0.generation == session.generation }) else { return }
         guard let index = insert(local, remote, way) else { return }
         let foundation = pairs[index].foundation
@@ -103,6 +104,18 @@ extension ICEAgent {
         pairs[index].state = isAlone || isKnownGood ? .waiting : .frozen
         // The peer's checks through its own relay come early, and would be turned away.
         if case .relayed(let client, let peer) = way { turns[client]?.permit(peer.ip, at: now) }
+    }
+
+    /// This path belongs to another session that uses the same socket: no checks of ours go over it, until a restart.
+    package func exclude(_ path: NetworkPath, at now: Instant) {
+        guard !isClosed, foreignPaths.count < ICELimits.pairs, foreignPaths.insert(path).inserted else { return }
+        for pair in pairs where pair.way == .direct(path) && pair.id != selectedID {
+            for index in transactions.indices where transactions[index].pairID == pair.id {
+                transactions[index].isCancelled = true
+            }
+        }
+        removePairs { $0.way == .direct(path) && $0.id != selectedID }
+        settle(at: now)
     }
 
     /// Adds a pair; if there are too many, the least of those that were not tried makes room. Nil if it is the least.

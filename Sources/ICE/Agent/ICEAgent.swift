@@ -40,6 +40,8 @@ package final class ICEAgent {
     /// With a ufrag that is not the current one; `setRemote` sorts them.
     var early: [ICECandidate] = []
     var pairs: [CandidatePair] = []
+    /// Those that `exclude` was called with in this generation.
+    var foreignPaths: Set<NetworkPath> = []
     var foundations: [String: Int] = [:]
     var nextPairID = 1
     var triggered = Deque<Int>()
@@ -106,6 +108,8 @@ package final class ICEAgent {
     /// What our side of the description says.
     package var local: ICECredentials { session.local }
     package var remote: ICECredentials? { session.remote }
+    /// Those of before a restart, as long as the pair in use is checked with them.
+    package var previousLocal: ICECredentials? { previous?.local }
 
     /// Candidates found so far, with the current ufrag.
     package var localCandidates: [ICECandidate] { locals.map(\.candidate).filter { $0.kind != .prflx } }
@@ -191,6 +195,7 @@ package final class ICEAgent {
         removePairs { $0.id != kept?.id }
         for index in pairs.indices { pairs[index].isNominating = false }
         remotes = []
+        foreignPaths = []
         names = [:]
         transactions = []
         triggered.removeAll()
@@ -251,10 +256,12 @@ package final class ICEAgent {
         for turn in turns { take(turn?.deadline) }
         if isGathering { take(gatheringEndsAt) }
         // What is over and changed nothing waits for something else to happen.
-        for time in [selectedID == nil && !isFailed ? patienceEndsAt : nil, nextNominationDeadline(), nextConclusion()]
-        {
+        func takeOnce(_ time: Instant?) {
             if let time, time > lastExpiredAt { take(time) }
         }
+        takeOnce(selectedID == nil && !isFailed ? patienceEndsAt : nil)
+        takeOnce(nextNominationDeadline())
+        takeOnce(nextConclusion())
         take(nextMaintenance())
         // Whatever is still due after `expire` had its turn is late by a millisecond rather than a loop without end.
         let soonest = Instant(nanoseconds: lastExpiredAt.nanoseconds &+ 1_000_000)

@@ -20,6 +20,12 @@ open class Element {
     /// Frames of its own that went out.
     package internal(set) var framesOut = 0
     private var reported: Set<PipelineEvent.Detail> = []
+    /// Texts may carry numbers of the peer's choosing.
+    private static let reportedMax = 64
+    /// What a client wants of the encoders of this element's media.
+    package var encoderRates = EncoderRates() {
+        didSet { if encoderRates != oldValue { outputs[.video]?.origin?.rechoose() } }
+    }
 
     package init(_ context: PipelineContext, name: String, className: String) {
         self.context = context
@@ -118,10 +124,16 @@ open class Element {
         report(.error(type: type, description: description))
     }
 
+    /// The element begins anew: the same trouble would be news again.
+    package func forgetTroubles() { reported = [] }
+
     package func warn(_ description: String) { report(.warning(description)) }
 
     private func report(_ detail: PipelineEvent.Detail) {
-        guard reported.insert(detail).inserted else { return }
+        guard !reported.contains(detail) else { return }
+        // Who brings ever new troubles is told of all of them, again too.
+        if reported.count >= Element.reportedMax { reported.removeAll(keepingCapacity: true) }
+        reported.insert(detail)
         context.emit(detail, from: self)
     }
 
@@ -133,6 +145,24 @@ open class Element {
     func checkFlow() {
         for pad in outputs.values { pad.origin?.checkFlow(every: pad) }
         for pad in inputs.values where pad.origin == nil { pad.setFlowing(false) }
+    }
+}
+
+/// Bit rates of the video encoders of an element's media, in bits per second.
+package struct EncoderRates: Hashable, Sendable {
+    /// The rate to encode with; nil: what each sink's line carries.
+    package var wanted: Int?
+    package var minimum = 0
+    package var maximum = Int(Int32.max)
+    /// No encoder works below this.
+    private static let least = 10_000
+    package init() {}
+
+    /// The rate of a new encoder, of which a sink would want `rate`.
+    func rate(for rate: Int) -> Int { wanted.map(limited) ?? limited(rate) }
+    /// What becomes of a change to `rate` later on.
+    func limited(_ rate: Int) -> Int {
+        max(EncoderRates.least, max(minimum, min(rate, max(maximum, minimum))))
     }
 }
 
@@ -245,6 +275,12 @@ public final class InputPad {
         guard let sink else { return }
         subscribed?.roomAvailable(to: sink)
     }
+
+    /// How old frames are when they come in, since they were due; nil: not measured.
+    package var latency: MediaTime? { sink.flatMap { subscribed?.latency(to: $0) } }
+
+    /// What the sink gets now; nil where nothing comes, or where the element only routes.
+    package var delivery: RenditionFigures? { sink.flatMap { subscribed?.figures(for: $0) } }
 
     func setFlowing(_ flowing: Bool) {
         guard isFlowing != flowing else { return }

@@ -14,6 +14,16 @@ package enum MediaItem: Sendable {
     /// The stream is over; its last frame was heard or seen until the given time. A watermark of infinity.
     case end(MediaTime)
 
+    /// When a frame is due; nil for what is no frame.
+    var pts: MediaTime? {
+        switch self {
+        case .encoded(let frame): frame.pts
+        case .picture(let frame): frame.pts
+        case .sound(let frame): frame.pts
+        case .message, .format, .watermark, .end: nil
+        }
+    }
+
     /// Whether this is media, not a word about it.
     package var isFrame: Bool {
         switch self {

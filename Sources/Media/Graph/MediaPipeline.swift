@@ -14,10 +14,14 @@ package struct PipelineConfiguration: Sendable {
     package var codecs: any CodecFactory
     package var pool: FramePool
     package var log: Log
+    /// Where its elements count; a server gives all its pipelines the same.
+    package var metrics = Metrics()
     package var decoderLimits = DecoderLimits()
     /// Hubs are over when all their inputs are, and recorders stop when all that is connected to them has ended: for
     /// runs of a document. Elsewhere somebody may always join.
     package var endsWithInputs = false
+    /// Which files and URLs elements may open.
+    package var access = MediaAccess.everything
     /// Offline, a source without progress for this long (real time) no longer holds the others back.
     package var stallTimeout = MediaTime.seconds(10)
 
@@ -57,6 +61,12 @@ package actor MediaPipeline {
     package func release() {
         for element in context.elements.reversed() { element.release() }
     }
+
+    /// On the loop, wherever the last reference was let go: elements know each other, and are taken apart in order, not
+    /// in that of reference counts.
+    isolated deinit {
+        for element in context.elements.reversed() { element.release() }
+    }
 }
 
 /// The way from other threads onto a pipeline's loop: rings a numbered bell, whose handler lives inside the pipeline.
@@ -83,8 +93,9 @@ package final class PipelineContext {
     package let host: any Host
     package let configuration: PipelineConfiguration
     package let log: Log
-    package let metrics = Metrics()
+    package var metrics: Metrics { configuration.metrics }
     package private(set) var elements: [Element] = []
+    private var elementsByName: [String: Element] = [:]
     /// Called with each event, on the loop.
     package var onEvent: (PipelineEvent) -> Void = { _ in }
     /// Offline, set when a stalled source was left behind: two runs may then differ.
@@ -93,6 +104,10 @@ package final class PipelineContext {
     /// `stageRecordsMax`: people come and go, and each brings some.
     package private(set) var stageRecords: [StageRecord] = []
     private static let stageRecordsMax = 1024
+    private var metricsOfStages: [StageKey: StageMetrics] = [:]
+
+    /// Whether renditions measure how old their frames are when they are handed on.
+    package var measuresLatency = false
 
     /// Where sound from networks is received.
     private(set) lazy var receptionDesk = ReceptionDesk(self)
@@ -105,6 +120,11 @@ package final class PipelineContext {
     /// The instant of pipeline time 0, on the host's clock.
     package let startedAt: Instant
     private var flowTimer: Timer?
+    /// Since memory was last given back.
+    private var hasReleased = false
+    private var trimmedAt = MediaTime.distantPast
+    /// It holds malloc up for some milliseconds.
+    private static let trimInterval = MediaTime.seconds(10)
 
     init(host: any Host, loop: any Loop, door: LoopDoor, configuration: PipelineConfiguration) {
         self.host = host
@@ -121,10 +141,16 @@ package final class PipelineContext {
 
     func add(_ element: Element) {
         elements.append(element)
+        elementsByName[element.name] = element
         if flowTimer == nil { watchFlow() }
     }
-    func remove(_ element: Element) { elements.removeAll { $0 === element } }
-    package func element(named name: String) -> Element? { elements.first { $0.name == name } }
+    func remove(_ element: Element) {
+        // A whole pipeline goes from the end.
+        if let place = elements.lastIndex(where: { $0 === element }) { elements.remove(at: place) }
+        if elementsByName[element.name] === element { elementsByName[element.name] = nil }
+        hasReleased = true
+    }
+    package func element(named name: String) -> Element? { elementsByName[name] }
 
     // MARK: Time
 
@@ -159,7 +185,7 @@ package final class PipelineContext {
     func answer(_ bell: Int) { bells[bell]?() }
 
     /// Registers a handler and returns what rings it from any thread, and its number for `removeBell`.
-    func makeBell(_ handler: @escaping () -> Void) -> (number: Int, ring: @Sendable () -> Void) {
+    package func makeBell(_ handler: @escaping () -> Void) -> (number: Int, ring: @Sendable () -> Void) {
         let bell = addBell { _ in handler() }
         let door = door
         return (bell, { door.ring(bell) })
@@ -172,26 +198,42 @@ package final class PipelineContext {
         return bell
     }
 
-    func removeBell(_ number: Int) { bells[number] = nil }
+    package func removeBell(_ number: Int) { bells[number] = nil }
 
     // MARK: Stages
 
+    /// `isListed` false: it happens once, and shall not push records of what goes on out of the list.
     package func makeStageRecord(
-        element: Element, kind: StageRecord.Kind, codec: String? = nil, detail: String = ""
+        element: Element, kind: StageRecord.Kind, codec: String? = nil, detail: String = "", isListed: Bool = true
     ) -> StageRecord {
-        makeStageRecord(elementName: element.name, kind: kind, codec: codec, detail: detail)
+        makeStageRecord(elementName: element.name, kind: kind, codec: codec, detail: detail, isListed: isListed)
     }
 
     /// `elementName` empty: the pipeline's own.
     func makeStageRecord(
-        elementName: String, kind: StageRecord.Kind, codec: String? = nil, detail: String = ""
+        elementName: String, kind: StageRecord.Kind, codec: String? = nil, detail: String = "", isListed: Bool = true
     ) -> StageRecord {
-        let record = StageRecord(element: elementName, kind: kind, codec: codec, detail: detail)
+        let record = StageRecord(
+            element: elementName, kind: kind, codec: codec, detail: detail,
+            metrics: stageMetrics(kind, StageRecord.media(kind, codec)))
+        guard isListed else { return record }
         if !configuration.endsWithInputs, stageRecords.count >= PipelineContext.stageRecordsMax {
             stageRecords.removeFirst()
         }
         stageRecords.append(record)
         return record
+    }
+
+    private func stageMetrics(_ kind: StageRecord.Kind, _ media: MediaKind?) -> StageMetrics {
+        let key = StageKey(kind: kind, media: media)
+        let known = metricsOfStages[key] ?? StageMetrics(metrics, kind, media)
+        metricsOfStages[key] = known
+        return known
+    }
+
+    private struct StageKey: Hashable {
+        let kind: StageRecord.Kind
+        let media: MediaKind?
     }
 
     // MARK: Events
@@ -200,38 +242,23 @@ package final class PipelineContext {
         onEvent(PipelineEvent(element: element.name, className: element.className, detail: detail))
     }
 
+    /// Elements have gone: what they had serves others better.
+    private func trim() {
+        guard hasReleased, elements.isEmpty || now - trimmedAt >= PipelineContext.trimInterval else { return }
+        hasReleased = false
+        trimmedAt = now
+        host.trimMemory()
+    }
+
     /// Every two seconds: what has not moved since the last time is no longer flowing.
     private func watchFlow() {
         flowTimer = schedule(at: now + .seconds(2)) { [weak self] in
             guard let self else { return }
             flowTimer = nil
+            trim()
             guard !elements.isEmpty else { return }
             for element in elements { element.checkFlow() }
             watchFlow()
         }
     }
-}
-
-/// What a stage has done so far; part of the summary. Lives on the loop.
-package final class StageRecord {
-    package enum Kind: String, Sendable { case decode, encode, compose, mix, demux, mux }
-    package let element: String
-    package let kind: Kind
-    package let codec: String?
-    /// What tells it from its neighbours, as in `1280×720 1500 kbit/s`.
-    package let detail: String
-    package var frames = 0
-    package var cpuNanoseconds: Int64 = 0
-    /// Sinks that shared the result, at most at one time.
-    package var sharedBy = 0
-    /// What was dropped, by reason.
-    package var drops: [String: Int] = [:]
-
-    init(element: String, kind: Kind, codec: String?, detail: String) {
-        self.element = element
-        self.kind = kind
-        self.codec = codec
-        self.detail = detail
-    }
-    package func drop(_ reason: String, _ count: Int = 1) { drops[reason, default: 0] += count }
 }

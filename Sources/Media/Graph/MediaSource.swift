@@ -18,8 +18,8 @@ package final class MediaSource {
 
     /// For sound that comes in packets from a network.
     var reception: SoundReception?
-    private var renditions: [RenditionKey: Rendition] = [:]
-    private var attachments: [Attachment] = []
+    private(set) var renditions: [RenditionKey: Rendition] = [:]
+    private(set) var attachments: [Attachment] = []
     /// Weak: the pads hold this source.
     private var listenerPads: [WeakPad] = []
     private var listeners: [OutputPad] { listenerPads.compactMap(\.pad) }
@@ -30,11 +30,11 @@ package final class MediaSource {
     private var isTranscoding: Bool?
     private var pendingEnd: MediaTime?
 
-    private struct Attachment {
+    struct Attachment {
         let sink: any MediaSink
         var key: RenditionKey?
         /// The rendition it goes over to at that one's next key frame.
-        var handover: Handover?
+        fileprivate var handover: Handover?
     }
 
     package init(element: Element, kind: MediaKind) {
@@ -109,7 +109,7 @@ package final class MediaSource {
         guard let index = attachments.firstIndex(where: { $0.sink === sink }), let form else { return }
         let isLive = kind == .video && element.context.mode == .realTime
         guard isLive, let old = attachments[index].key, old.isCoded(form) else { return choose(index) }
-        let key = sink.choose(from: form)
+        let key = allowed(sink.choose(from: form))
         if let pending = attachments[index].handover {
             guard pending.key != key else { return }
             attachments[index].handover = nil
@@ -140,7 +140,20 @@ package final class MediaSource {
     /// Changes the target of the rendition a sink gets, if nobody shares it.
     package func setBitrate(_ bitrate: Int, for sink: any MediaSink) {
         guard let rendition = rendition(of: sink) as? EncodedRendition, rendition.sinkCount == 1 else { return }
-        rendition.setBitrate(bitrate)
+        rendition.setBitrate(element.encoderRates.limited(bitrate))
+    }
+
+    /// How old frames are when that sink gets them, since they were due; nil: not measured.
+    func latency(to sink: any MediaSink) -> MediaTime? { rendition(of: sink)?.latency }
+
+    /// The element's wishes for its encoders have changed.
+    func rechoose() { for attachment in attachments { reconsider(attachment.sink) } }
+
+    /// What a sink asks for, within what the element allows.
+    private func allowed(_ key: RenditionKey) -> RenditionKey {
+        guard case .video(var specification) = key else { return key }
+        specification.bitrate = element.encoderRates.rate(for: specification.bitrate)
+        return .video(specification)
     }
 
     private func rendition(of sink: any MediaSink) -> Rendition? {
@@ -161,7 +174,7 @@ package final class MediaSource {
     private func choose(_ index: Int) {
         guard let form else { return }
         let sink = attachments[index].sink
-        var key = sink.choose(from: form)
+        var key = allowed(sink.choose(from: form))
         if key == .raw, !isEncoded { key = .native }
         guard key != attachments[index].key else { return }
         let old = attachments[index].key
@@ -269,7 +282,7 @@ extension RenditionKey {
 
 extension MediaSource {
     /// The frame rate an encoder of this source should count with.
-    var nominalFrameRate: Rational {
+    package var nominalFrameRate: Rational {
         switch form {
         case .pictures(_, _, let rate): rate
         case .encoded(.video(let format)): format.frameRate ?? Rational(30, 1)

@@ -23,6 +23,7 @@ package struct PipelineEvent: Sendable {
         case newCandidatePairSelected(local: String, remote: String)
         case dtlsConnectionStateChange(DtlsConnectionState)
         case mediaSessionStarted
+        case mediaSessionTerminated
         case connectionStateChanged(old: ConnectionState, new: ConnectionState)
         case mediaStateChanged(old: MediaState, new: MediaState)
         case dataChannelOpened(Int)
@@ -31,6 +32,8 @@ package struct PipelineEvent: Sendable {
         case onKeySoftLimit(MediaKind)
         /// A telephone key was pressed (RFC 4733): 0–9, 10 star, 11 pound, 12–15 A–D.
         case keyPressed(Int)
+        /// A bar code or QR code was seen: its kind in zbar's words (`QR-Code`, `EAN-13`) and what it says.
+        case codeFound(type: String, value: String)
     }
     /// The element's name in its pipeline.
     package let element: String
@@ -69,6 +72,16 @@ package enum ErrorType: String, Hashable, Sendable {
 
 /// An operation on the graph was refused; the text names the place, what was wrong and what is allowed.
 package struct GraphError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What programs may want to tell apart.
+    package enum Reason: Hashable, Sendable {
+        case refused
+        /// The operation is not there for that kind of media.
+        case unsupportedMedia
+    }
     package let description: String
-    package init(_ description: String) { self.description = description }
+    package let reason: Reason
+    package init(_ description: String, reason: Reason = .refused) {
+        self.description = description
+        self.reason = reason
+    }
 }

@@ -59,6 +59,7 @@ package final class Stage<Input: Sendable, Output: Sendable> {
 
     /// What `finish` left to be worked off is worked off even when nobody listens any more.
     deinit {
+        record.isRunning = false
         if isFinishing, !isCancelled { context?.removeBell(bell) } else { cancelWork() }
     }
 
@@ -90,6 +91,7 @@ package final class Stage<Input: Sendable, Output: Sendable> {
     }
 
     private func cancelWork() {
+        record.isRunning = false
         mailbox.close()
         _ = mailbox.removeAll()
         context?.removeBell(bell)

@@ -9,10 +9,13 @@ final class VideoEncodeWork: StageWork {
     private var size = (width: 0, height: 0)
     private var sentFormat: VideoFormat?
     private var slot: Int64?
+    private let limitsRate: Bool
 
-    /// `specification.frameRate` is the most that comes out.
-    init(_ specification: VideoSpecification, codecs: any CodecFactory, pool: FramePool) {
+    /// `specification.frameRate` is the most that comes out; without `limitsRate` no more comes in, but perhaps not in
+    /// step with the pipeline's clock.
+    init(_ specification: VideoSpecification, limitsRate: Bool = true, codecs: any CodecFactory, pool: FramePool) {
         self.specification = specification
+        self.limitsRate = limitsRate
         self.codecs = codecs
         self.pool = pool
     }
@@ -38,7 +41,7 @@ final class VideoEncodeWork: StageWork {
 
     /// At most one picture per slot of the frame rate; a source at that rate passes whole.
     private func isDue(_ pts: MediaTime) -> Bool {
-        guard let rate = specification.frameRate else { return true }
+        guard limitsRate, let rate = specification.frameRate else { return true }
         let current = pts.count(per: rate)
         guard let slot, current <= slot else {
             slot = current

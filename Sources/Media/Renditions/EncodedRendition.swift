@@ -32,9 +32,14 @@ final class EncodedRendition: Rendition, MediaSink {
         case .video(var specification):
             if specification.frameRate == nil { specification.frameRate = source.nominalFrameRate }
             let complete = specification
+            // A canvas keeps its rate by itself, at any phase.
+            var limitsRate = true
+            if case .pictures(_, _, let rate) = source.form { limitsRate = rate != complete.frameRate }
             record = context.makeStageRecord(
                 element: source.element, kind: .encode, codec: complete.codec.rawValue, detail: complete.description)
-            make = { VideoEncodeWork(complete, codecs: codecs, pool: pool) }
+            make = { [limitsRate] in
+                VideoEncodeWork(complete, limitsRate: limitsRate, codecs: codecs, pool: pool)
+            }
         case .audio(let specification):
             record = context.makeStageRecord(
                 element: source.element, kind: .encode, codec: specification.codec.rawValue,

@@ -55,6 +55,7 @@ final class ReceivedRendition: Rendition, MediaSink {
     }
 
     override func stop() {
+        record?.isRunning = false
         leave()
         source.release(upstream, by: self)
     }

@@ -9,6 +9,15 @@ class Rendition {
     private var watermark = MediaTime.distantPast
     private var end: MediaTime?
     private var hasBegun = false
+    /// Mean age of frames when they are handed on, as far as it is measured.
+    private(set) var latency: MediaTime?
+    /// A new frame's weight in the mean: one in so many.
+    private static let latencyWeight: Int64 = 32
+    /// What was handed on so far, whoever took it.
+    private(set) var framesSent = 0
+    private(set) var bytesSent = 0
+    /// Size of the last picture, where pictures are handed on.
+    private(set) var pictureSize: (width: Int, height: Int)?
     private var lastKeyFrameRequest: MediaTime?
     private var keyFrameTimer: PipelineContext.Timer?
     private static let keyFrameRequestInterval = MediaTime.milliseconds(500)
@@ -31,6 +40,8 @@ class Rendition {
 
     var isIdle: Bool { subscribers.isEmpty }
     var sinkCount: Int { subscribers.count }
+    /// What coded frames are, once one has come.
+    var codedFormat: EncodedFormat? { format }
 
     func add(_ sink: any MediaSink) {
         let midStream = hasBegun && source.kind == .video && end == nil
@@ -72,12 +83,27 @@ class Rendition {
             if isKey { dropPendingKeyFrameRequest() }
             hasBegun = true
             end = nil
+            framesSent += 1
+            bytesSent += frame.payload.count
         case .watermark(let time): watermark = max(watermark, time)
         case .end(let time): end = time
-        default: hasBegun = true
+        case .picture(let picture):
+            hasBegun = true
+            end = nil
+            framesSent += 1
+            pictureSize = (picture.width, picture.height)
+        case .sound, .message:
+            hasBegun = true
+            end = nil
+            framesSent += 1
+        }
+        if context.measuresLatency, let pts = item.pts {
+            let age = context.now - pts
+            latency = latency.map { $0 + (age - $0) / Rendition.latencyWeight } ?? age
         }
         // A sink may leave, or make another one leave, while it is handed something: the others still get theirs.
-        for sink in subscribers.map(\.sink) {
+        let all = subscribers
+        for sink in all.lazy.map(\.sink) {
             guard let index = subscribers.firstIndex(where: { $0.sink === sink }) else { continue }
             if subscribers[index].needsKeyFrame, item.isFrame {
                 guard isKey else { continue }

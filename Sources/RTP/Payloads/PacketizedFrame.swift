@@ -33,7 +33,7 @@ package struct PacketSlice: Hashable, Sendable {
 
 /// A frame cut into RTP payloads without being copied: computed once per rendition, written once per viewer.
 package struct PacketizedFrame: Sendable {
-    package let payload: Payload
+    package private(set) var payload: Payload
     package let isKey: Bool
     package internal(set) var slices: [PacketSlice] = []
     /// Parameter sets that go in front of a key frame, with four-byte length prefixes.
@@ -75,6 +75,13 @@ package struct PacketizedFrame: Sendable {
         }
         slices.append(
             PacketSlice(count: count, isStart: slices.isEmpty, isLast: false, pieces: start..<pieces.count))
+    }
+
+    /// Another payload for a frame of one packet and one piece.
+    mutating func refill(_ payload: Payload) {
+        self.payload = payload
+        pieces[0].range = 0..<payload.count
+        slices[0].count = payload.count
     }
 
     mutating func endFrame() {

@@ -51,6 +51,10 @@ extension PacketizedFrame {
         let room = max(1, sizeMax - descriptor.countMax - prefixCount)
         let count = (range.count + room - 1) / room
         var from = range.lowerBound
+        if slices.isEmpty {
+            pieces.reserveCapacity(count)
+            slices.reserveCapacity(count)
+        }
         for index in 0..<count {
             let end = range.lowerBound + range.count * (index + 1) / count
             var piece = PacketPiece(from..<end)

@@ -81,6 +81,8 @@ package final class AudioPacketQueue {
     /// Rising by sequence, the next one at the end.
     private var waiting: [SoundPacket] = []
     private var keys = Deque<Key>()
+    /// 20 ms of Opus at 80 kbit/s, G.722 and G.711 fit; a second is in the caches of those it is passed on to.
+    private var payloads = PayloadRing(bytesMax: 200, countMax: 256)
     private var lastKey: Key?
 
     package init(_ configuration: Configuration) {
@@ -216,7 +218,7 @@ package final class AudioPacketQueue {
             statistics.packetsDropped += 1
         }
         let packet = SoundPacket(
-            sequence: sequence, timestamp: timestamp, payload: payload.withUnsafeBytes { Payload(copying: $0) },
+            sequence: sequence, timestamp: timestamp, payload: payload.withUnsafeBytes { payloads.copy($0) },
             arrival: now, payloadType: payloadType, level: level, isRecovered: isRecovered)
         // The newest stands first: a packet in its turn moves the few of its batch.
         waiting.insert(packet, at: waiting.firstIndex { $0.sequence < sequence } ?? waiting.count)

@@ -3,7 +3,8 @@ import Core
 /// Which packets of a stream are missing, when to ask for them and when to stop (RFC 4585, section 6.2.1).
 ///
 /// A packet is asked for as soon as the reordering seen on this path is unlikely to explain its absence, then again
-/// about once per round trip. Numbers rise in the list, so all work on it is a walk or a binary search over a bounded
+/// about once per round trip. On a line that loses many packets each request is said twice, somewhat apart: requests are
+/// lost too, and they are small. Numbers rise in the list, so all work on it is a walk or a binary search over a bounded
 /// array; nothing is allocated after the start.
 struct NACKGenerator {
     private struct Missing {
@@ -11,6 +12,8 @@ struct NACKGenerator {
         let noticed: Instant
         var next: Instant
         var tries: Int
+        /// When the last request is said once more.
+        var echo: Instant?
     }
 
     /// Packets missed at one time. What leaves a larger hole is not repaired but replaced by a key frame.
@@ -23,6 +26,11 @@ struct NACKGenerator {
     static let ageLimit = MediaTime.milliseconds(1000)
     /// Between two requests for a packet, however short the round trip: feedback is batched, retransmissions are paced.
     static let shortestRetry = MediaTime.milliseconds(20)
+    /// A request is said again after this time, or a quarter of a round trip: senders take it for the same one.
+    static let echoDelay = MediaTime.milliseconds(10)
+    /// From this share of missing packets on, of the last 256 or so.
+    static let lossyShare = 0.02
+    private static let lossMemory = 256.0
     /// Before the first measurement of a round trip.
     static let assumedRoundTrip = MediaTime.milliseconds(100)
     /// Without requests: how long a missing packet may have been overtaken on a path that showed no reordering so far.
@@ -31,6 +39,8 @@ struct NACKGenerator {
     static let longestReorderWait = MediaTime.milliseconds(100)
 
     private var missing: [Missing] = []
+    /// The share of packets that were missing lately.
+    private var lossShare = 0.0
     /// Since when packets are seen to overtake others by this much; decays with packets that come in order.
     private var reorderNanoseconds: Int64 = 0
     var roundTrip = NACKGenerator.assumedRoundTrip
@@ -60,7 +70,8 @@ struct NACKGenerator {
         var earliest: Instant?
         for entry in missing {
             let isSpent = !isAsking || entry.tries >= NACKGenerator.triesLimit
-            let due = isSpent ? hopeless(entry) : min(entry.next, hopeless(entry))
+            var due = isSpent ? hopeless(entry) : min(entry.next, hopeless(entry))
+            if let echo = entry.echo { due = min(due, echo) }
             if earliest.map({ due < $0 }) ?? true { earliest = due }
         }
         return earliest
@@ -75,6 +86,7 @@ struct NACKGenerator {
         }
         let isBehind = (missing.last?.sequence ?? .min) < hole.lowerBound
         for sequence in hole {
+            lossShare += (1 - lossShare) / Self.lossMemory
             missing.append(Missing(sequence: sequence, noticed: now, next: now + reorderWait, tries: 0))
         }
         // Only at the start of a stream may a hole open before others.
@@ -88,6 +100,8 @@ struct NACKGenerator {
         let entry = missing.remove(at: index)
         // Late on its own account: either nothing was asked for, or it came sooner than an answer could.
         let late = (now - entry.noticed).nanoseconds
+        // It was overtaken, not lost.
+        if entry.tries == 0 { lossShare = max(0, lossShare - 1 / Self.lossMemory) }
         if !isRetransmission, entry.tries == 0 || late < roundTrip.nanoseconds / 2 {
             reorderNanoseconds = max(reorderNanoseconds, late)
         }
@@ -95,7 +109,10 @@ struct NACKGenerator {
     }
 
     /// Notes a packet that came in its place: without reordering the wait fades, to a half in about 350 packets.
-    mutating func arrivedInOrder() { reorderNanoseconds -= reorderNanoseconds / 512 }
+    mutating func arrivedInOrder() {
+        reorderNanoseconds -= reorderNanoseconds / 512
+        lossShare -= lossShare / Self.lossMemory
+    }
 
     /// Forgets what lies before `sequence`: it is played or given up.
     mutating func forget(before sequence: Int64) {
@@ -118,14 +135,23 @@ struct NACKGenerator {
     mutating func poll(at now: Instant, into list: inout [UInt16]) {
         guard isAsking else { return }
         let retry = self.retry
-        for index in missing.indices
-        where missing[index].next <= now && missing[index].tries < NACKGenerator.triesLimit {
-            missing[index].tries += 1
-            missing[index].next = now + retry
+        let echo = lossShare > Self.lossyShare ? now + echoDelay : nil
+        for index in missing.indices {
+            if missing[index].next <= now, missing[index].tries < NACKGenerator.triesLimit {
+                missing[index].tries += 1
+                missing[index].next = now + retry
+                missing[index].echo = echo
+            } else if let due = missing[index].echo, due <= now {
+                missing[index].echo = nil
+            } else {
+                continue
+            }
             requested += 1
             list.append(UInt16(truncatingIfNeeded: missing[index].sequence))
         }
     }
+
+    private var echoDelay: MediaTime { min(Self.echoDelay, MediaTime(nanoseconds: roundTrip.nanoseconds / 4)) }
 
     /// Between two requests for one packet: a quarter more than a round trip.
     var retry: MediaTime {

@@ -114,7 +114,7 @@ extension VideoReceiveStream {
             scratch.append(FramePacket(payload: assembler.packets.payload(packet), info: packet.info))
         }
         guard let codec = configuration.codecs[head.payloadType],
-            let whole = try? depacketizers[head.payloadType]?.assemble(scratch)
+            let whole = try? depacketizers[head.payloadType]?.value.assemble(scratch)
         else {
             statistics.malformedPayloads += 1
             return lose(head.info)
@@ -152,4 +152,10 @@ extension PayloadInfo {
         }
         return pictureID == (lastID &+ 1) & (hasLongPictureID ? 0x7FFF : 0x7F)
     }
+}
+
+/// A value that would be copied out of its dictionary and back for every frame.
+final class DepacketizerBox {
+    var value: VideoDepacketizer
+    init(_ value: VideoDepacketizer) { self.value = value }
 }

@@ -67,7 +67,7 @@ package final class VideoReceiveStream {
     var assembler: FrameAssembler
     var nacks: NACKGenerator
     var keyRequests = KeyFrameRequester()
-    var depacketizers: [UInt8: VideoDepacketizer] = [:]
+    var depacketizers: [UInt8: DepacketizerBox] = [:]
     var frames = Deque<ReceivedFrame>()
     var scratch: [FramePacket] = []
     var freezes = FreezeMeter()
@@ -93,7 +93,7 @@ package final class VideoReceiveStream {
         assembler = FrameAssembler(pool: pool, first: 0)
         for (type, codec) in configuration.codecs where type < 128 {
             kinds[Int(type)] = .media(codec)
-            depacketizers[type] = VideoDepacketizer(codec: codec)
+            depacketizers[type] = DepacketizerBox(VideoDepacketizer(codec: codec))
         }
         for (type, original) in configuration.retransmissions where type < 128 {
             kinds[Int(type)] = .retransmission(of: original)
@@ -111,7 +111,7 @@ package final class VideoReceiveStream {
 
     /// Takes parameter sets that came outside the stream (SDP).
     package func learn(parameterSet: [UInt8], payloadType: UInt8) {
-        depacketizers[payloadType]?.learn(parameterSet: parameterSet)
+        depacketizers[payloadType]?.value.learn(parameterSet: parameterSet)
     }
 
     /// Takes a packet of the stream or of its retransmission stream, which the payload type tells. `header` was read

@@ -32,6 +32,13 @@ package struct BandwidthEstimator: Sendable {
     /// Milliseconds of a standing queue, and the share of what is sent that arrives, that are a jam.
     private static let jamQueue = 150.0
     private static let jamShare = 0.85
+    /// From this share of lost packets on, of the last `lossMemory` or so, a line is lossy, if no queue longer than this
+    /// stands in it (milliseconds).
+    private static let lossyShare = 0.02
+    private static let lossMemory = 128.0
+    private static let calmQueue = 60.0
+    /// A standing queue below this (milliseconds) is none.
+    private static let noQueue = 10.0
     /// A probe raises the target by this factor at most where it may be wrong.
     private static let carefulStep = 1.3
     /// Time constant of the sent rate.
@@ -60,6 +67,7 @@ package struct BandwidthEstimator: Sendable {
     private var remb: Int?
     private var reportBound: Double?
     private var reportTime: Instant?
+    private var hasReportedLoss = false
     private var began: Instant?
     private var lastFeedback: Instant?
     private var lastStep: Instant?
@@ -80,6 +88,8 @@ package struct BandwidthEstimator: Sendable {
     private var covered = 1.0
     private var lateness = latenessMin
     private var hasArrivals = false
+    /// The share of packets lost lately, whatever the reason.
+    private var lostShare = 0.0
     private var roundTripSample: MediaTime?
 
     package init(_ limits: Limits = Limits()) {
@@ -92,6 +102,14 @@ package struct BandwidthEstimator: Sendable {
     package var bytesInFlight: Int { packets.bytesInFlight }
     /// The share of packets that the line loses whatever the rate.
     package var inherentLoss: Double { loss.inherent }
+    /// The line loses many packets, and not because it is full or because they are only late: repair may cost more.
+    package var isLossy: Bool {
+        min(lostShare, loss.inherent) >= Self.lossyShare && usage != .overuse && !trend.isNoisy
+            && trend.standing < Self.calmQueue
+    }
+    /// Packets were lost of late, for whatever reason: bursts of ours may be it.
+    package var losesPackets: Bool { lostShare >= Self.losingShare }
+    private static let losingShare = 0.005
     /// Bits per second delivered lately, 0 while unknown.
     package var delivered: Int { Int(acknowledged.long ?? 0) }
     package var usage: BandwidthUsage { trend.usage }
@@ -194,13 +212,16 @@ package struct BandwidthEstimator: Sendable {
     }
 
     /// The share of packets lost, of a receiver report. Counts only without transport-wide feedback: below 2 % the
-    /// target grows, above 10 % it falls (draft-ietf-rmcat-gcc-02, section 6).
+    /// target grows, above 10 % it falls (draft-ietf-rmcat-gcc-02, section 6). Before the first loss it grows faster: no
+    /// probe finds out what such a line carries.
     package mutating func receive(reportedLoss share: Double, at now: Instant) {
         guard !hasFeedback else { return }
         defer { reportTime = now }
         let elapsed = min(max(0, reportTime.map { (now - $0).seconds } ?? 0), 5)
         var rate = reportBound ?? Double(limits.start)
-        if share < 0.02 { rate *= 1 + 0.08 * elapsed } else if share > 0.1 { rate *= 1 - 0.5 * min(share, 1) }
+        if share >= 0.02 { hasReportedLoss = true }
+        let growth = hasReportedLoss ? 0.08 : 0.5
+        if share < 0.02 { rate *= 1 + growth * elapsed } else if share > 0.1 { rate *= 1 - 0.5 * min(share, 1) }
         reportBound = min(max(rate, Double(limits.minimum)), Double(limits.maximum))
         publish()
     }
@@ -275,12 +296,14 @@ package struct BandwidthEstimator: Sendable {
     private mutating func settle() {
         guard let newest = packets[newestAcknowledged] else { return }
         unsettled = max(unsettled, packets.start)
+        loss.isCalm = usage != .overuse && trend.standing < Self.noQueue
         while unsettled < newestAcknowledged, let packet = packets[unsettled],
             newest.sentAt - packet.sentAt > lateness
         {
             let isUnknown = packet.verdict == .none && unsettled < unknownBefore
             covered += ((isUnknown ? 0 : 1) - covered) / 256
             if !isUnknown {
+                lostShare += ((packet.verdict == .received ? 0 : 1) - lostShare) / Self.lossMemory
                 loss.add(
                     sent: packet.sentAt, size: Int(packet.size), isLost: packet.verdict != .received,
                     target: Double(target))

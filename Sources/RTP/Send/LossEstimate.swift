@@ -23,6 +23,9 @@ struct LossEstimate: Sendable {
     private static let inherentCostSlope = 20.0
     /// What a capacity must explain better than none.
     private static let capacityCost = 4.0
+    /// The same while no queue is seen: a line that drops because it is full nearly always shows one. At low rates, where
+    /// windows have few packets, the bound would else run after the rate down to nothing.
+    private static let calmCapacityCost = 12.0
     /// Loss below this needs no explanation.
     private static let lossMin = 0.005
     private static let shares: [Double] = [0, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.35]
@@ -46,6 +49,8 @@ struct LossEstimate: Sendable {
     private(set) var bound: Double?
     /// The share of packets the line loses at any rate.
     private(set) var inherent = 0.0
+    /// No queue is seen. Told by the owner.
+    var isCalm = false
     /// Loss of the newest window.
     private(set) var recent = 0.0
 
@@ -141,6 +146,7 @@ struct LossEstimate: Sendable {
         let loss = max(inherent, Self.lossMin)
         sum += calmLost * log(loss) + calmKept * log(1 - loss)
         let cost = inherent > 0 ? Self.inherentCost + Self.inherentCostSlope * inherent : 0
-        return sum * Self.independence - cost - (capacity.isFinite ? Self.capacityCost : 0)
+        let capacityCost = isCalm ? Self.calmCapacityCost : Self.capacityCost
+        return sum * Self.independence - cost - (capacity.isFinite ? capacityCost : 0)
     }
 }

@@ -1,14 +1,15 @@
 package import Core
 
 /// A coded frame cut into packets, with its time: made once per rendition and shared by all viewers who get it.
-/// Immutable; whoever still may have to send a part of it again holds a reference.
-package final class OutgoingFrame: Sendable {
-    package let packets: PacketizedFrame
+/// Whoever still may have to send a part of it again holds a reference; only a frame of sound to which nobody else refers
+/// is filled anew. Lives on the loop.
+package final class OutgoingFrame {
+    package private(set) var packets: PacketizedFrame
     /// When it is due, in pipeline time.
-    package let pts: MediaTime
+    package private(set) var pts: MediaTime
     package let audioLevel: AudioLevelValue?
     /// Bytes of all payloads.
-    package let size: Int
+    package private(set) var size: Int
     /// Sound after silence sets the marker on its first packet (RFC 3551, section 4.1).
     package let beginsTalk: Bool
 
@@ -31,6 +32,13 @@ package final class OutgoingFrame: Sendable {
         self.pts = pts
         audioLevel = level
         self.beginsTalk = beginsTalk
+        size = payload.count
+    }
+
+    /// Another block of sound, in the same memory.
+    package func refill(sound payload: Payload, pts: MediaTime) {
+        packets.refill(payload)
+        self.pts = pts
         size = payload.count
     }
 }

@@ -3,13 +3,23 @@ package import Core
 /// A leaky bucket over all that one peer is sent: says when the next packet may go, and of which kind.
 ///
 /// Sound goes at once and counts; retransmissions go before pictures, padding only in probes. The bucket leaks at 2.5
-/// times the target, so that a frame is out before the next one comes while no burst exceeds 5 ms of that rate. A plain
-/// value; owned by `RTPSender`.
+/// times the target; on a wide line what three frames have on average at the target leaves at once, since spreading it
+/// would only make pictures late. A plain value; owned by `RTPSender`.
 package struct Pacer: Sendable {
     /// How much faster than the target packets may leave (the margin for frames that exceed their share).
     private static let factor = 2.5
-    /// What may leave at once, in seconds of the pacing rate.
-    private static let burst = 0.005
+    /// What may leave at once, in seconds of the pacing rate: 100 ms of the target, three frames at 30 a second, as
+    /// browsers do it. Key frames are spread. With less, every frame above the average is spread, and a receiver takes
+    /// that for the speed of the network: it holds back all pictures as long as its largest one would need.
+    private static let wideBurst = 0.04
+    /// On narrow lines and where packets are lost: 15 ms of the target, half a frame at 30 a second. A whole one overflows
+    /// queues of 30 ms.
+    private static let narrowBurst = 0.006
+    /// Pacing below this, in bit/s, is for narrow lines: a target of 1 Mbit/s.
+    private static let narrowRate = 2_500_000.0
+    /// The line has lost packets of late.
+    package var isCautious = false
+    private var burst: Double { isCautious || rate < Self.narrowRate ? Self.narrowBurst : Self.wideBurst }
     /// What waits longer than this at the pacing rate is stale: the sender drops it and asks for a key frame.
     package static let queueTimeMax = MediaTime.seconds(1)
     /// A probe lags behind its times by no more than this before it is cut off: a host that did not turn for long.
@@ -66,7 +76,7 @@ package struct Pacer: Sendable {
     package mutating func sent(_ size: Int, in turn: Turn, at now: Instant) {
         leak(at: now)
         debt += Double(size)
-        if debt >= rate / 8 * Self.burst { isFull = true }
+        if debt >= rate / 8 * burst { isFull = true }
         guard case .probe(let id) = turn, var run = probe, run.cluster.id == id else { return }
         run.began = run.began ?? now
         run.packets += 1

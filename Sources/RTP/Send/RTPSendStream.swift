@@ -50,8 +50,6 @@ package final class RTPSendStream {
     /// What is sent may be asked for again for this long; longer where the round trip is long.
     private static let cacheTime = MediaTime.seconds(1)
     private static let cacheTimeMax = MediaTime.seconds(2)
-    /// Retransmissions that may wait; more are not worth sending: a key frame is cheaper.
-    private static let resendsWaitingMax = 512
     /// The cache of a new stream; it grows as it is used.
     private static let capacityStart = 64
     /// Most that one padding packet can carry (RFC 3550, section 5.1).
@@ -64,7 +62,7 @@ package final class RTPSendStream {
     package private(set) var remote = RemoteInboundRTPStatistics()
 
     private var cache: PacketCache
-    private var resends = Deque<Int64>()
+    private var resends = RetransmissionQueue()
     private var numbers: PictureNumbers
     private var timestampOffset: UInt32
     private var lastTimestamp: UInt32?
@@ -97,6 +95,12 @@ package final class RTPSendStream {
     package var waitingPackets: Int { cache.waiting }
     package var waitingBytes: Int { cache.waitingBytes }
     package var waitingRetransmissions: Int { resends.count }
+    /// When the next second copy of a retransmission is to go.
+    var copyDue: Instant? { resends.copyDue }
+    /// Whether there is a retransmission to send at `now`.
+    func hasRetransmission(at now: Instant) -> Bool { resends.hasNext(at: now) }
+    /// The line loses so many packets that retransmissions go twice.
+    func setLossy(_ isLossy: Bool) { resends.makesCopies = isLossy }
     /// Something was sent of it.
     package var hasStarted: Bool { packets > 0 }
     /// When the packet that is next was queued.
@@ -197,7 +201,7 @@ package final class RTPSendStream {
     package func writeRetransmission(
         into buffer: UnsafeMutableRawBufferPointer, transportSequence: UInt16?, at now: Instant
     ) -> Int {
-        while let number = resends.popFirst() {
+        while let number = resends.popFirst(at: now) {
             guard let packet = cache[number], packet.frame != nil, number < cache.cursor else {
                 statistics.nacksTooOld += 1
                 continue
@@ -357,13 +361,12 @@ package final class RTPSendStream {
             statistics.nacksTooSoon += 1
             return
         }
-        guard resends.count < Self.resendsWaitingMax else {
+        guard resends.append(number) else {
             statistics.nacksOverflowed += 1
             return
         }
         // Marked now, so that a second NACK before the pacer's turn does not queue it twice.
         cache.markResent(number, at: now)
-        resends.append(number)
     }
 
     package func receivePictureLoss() { statistics.pliCount += 1 }

@@ -99,7 +99,7 @@ package final class RTPSender {
         let turn = pacer.turn(at: now)
         guard turn != .wait else { return 0 }
         if mayResend(at: now) {
-            for stream in streams where stream.waitingRetransmissions > 0 {
+            for stream in streams where stream.hasRetransmission(at: now) {
                 let count = write(stream, .retransmission, into: buffer, turn, at: now)
                 if count > 0 { return count }
             }
@@ -191,6 +191,10 @@ package final class RTPSender {
             // Retransmissions alone wait for their share to grow.
             add(now + Self.resendPause)
         }
+        for stream in streams {
+            guard let due = stream.copyDue else { continue }
+            add(max(due, resendAllowance > 0 ? pacer.deadline(at: now) ?? now : now + Self.resendPause))
+        }
         if estimator.hasProbe, hasMedia { add(now) }
         return next
     }
@@ -210,7 +214,11 @@ package final class RTPSender {
             estimator.feedbackBegan(feedback.feedbackCount, first: feedback.baseSequenceNumber)
             feedback.forEachPacket { estimator.acknowledge($0, arrival: $1) }
             estimator.feedbackEnded(at: now)
-            for stream in streams { stream.setRoundTrip(estimator.roundTrip) }
+            pacer.isCautious = estimator.losesPackets
+            for stream in streams {
+                stream.setRoundTrip(estimator.roundTrip)
+                stream.setLossy(estimator.isLossy)
+            }
         case .nack(let nack):
             for stream in streams where stream.ssrc == nack.mediaSSRC { stream.receive(nack, at: now) }
         case .senderReport(let report): receive(report.reports, at: now)

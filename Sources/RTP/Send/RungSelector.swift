@@ -13,6 +13,8 @@ package struct RungSelector: Sendable {
     /// How long the estimate must hold before a step up.
     private static let holdTime = MediaTime.seconds(1)
     private static let holdTimeMax = MediaTime.seconds(30)
+    /// The same before the first step: the first probes have just measured, and nobody wants to begin with small pictures.
+    private static let firstHoldTime = MediaTime.milliseconds(300)
     /// A step up that ends within this time has failed: the next one waits twice as long.
     private static let failTime = MediaTime.seconds(10)
     /// A dip this short changes nothing, unless it is deep.
@@ -39,6 +41,7 @@ package struct RungSelector: Sendable {
     /// Begins on the highest rung that an estimate carries, without waiting.
     package mutating func begin(estimate: Int) {
         rung = rates.indices.last { Double(need($0, 1)) <= Double(estimate) } ?? 0
+        hold = Self.firstHoldTime
     }
 
     /// What the estimator should look for: what the next rung needs; nil on the highest.
@@ -67,6 +70,7 @@ package struct RungSelector: Sendable {
         // As high as fits: each step costs a key frame.
         while let wish = self.wish, estimate >= wish { rung += 1 }
         fitsSince = nil
+        hold = max(hold, Self.holdTime)
         raisedAt = now
         return rung
     }
@@ -81,6 +85,7 @@ package struct RungSelector: Sendable {
             guard now - since >= Self.dipTime else { return nil }
         }
         lowSince = nil
+        hold = max(hold, Self.holdTime)
         if let raisedAt, now - raisedAt < Self.failTime {
             hold = min(MediaTime(nanoseconds: hold.nanoseconds * 2), Self.holdTimeMax)
         }

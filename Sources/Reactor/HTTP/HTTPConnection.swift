@@ -36,9 +36,12 @@ final class HTTPConnection {
     private var messages = Deque<[UInt8]>()
     private var queuedBytes = 0
     private var closing: (code: Int, reason: String)?
+    private var mustPing = false
 
     // The message that is coming in.
     private var incoming: [UInt8] = []
+    /// What came after we have said that we close.
+    private var forgottenBytes = 0
     private var peerClose: (code: Int, reason: String)?
 
     /// Given to the library per call: more would only wait in its buffers.
@@ -212,14 +215,12 @@ final class HTTPConnection {
             var request = HTTPWire.request(wsi, extraHeaders: server.options.extraHeaders, isSecure: isSecure)
         else { return -1 }
         request.remote = remote
-        if !server.isStopping, server.acceptor(for: request.path) != nil {
+        guard let refusal = server.refusal(of: request) else {
             upgrading = request
             return 0
         }
         isHead = false
-        let text = "There is no WebSocket at this path.\n"
-        let answer = HTTPWire.bytes(
-            HTTPResponse(404, "text/plain; charset=utf-8", text), withBody: true, closes: false)
+        let answer = HTTPWire.bytes(refusal, withBody: true, closes: false)
         return write(answer[...], LWS_WRITE_HTTP_FINAL) == 0 ? 1 : -1
     }
 
@@ -231,12 +232,32 @@ final class HTTPConnection {
             ? nil : lws_get_protocol(wsi)?.pointee.name.map { String(cString: $0) }
         let session = WebSocketSession(self, request: request, subprotocol: agreed, thread: server.thread)
         state = .webSocket(session)
+        startPingTimer()
         accept(session)
         return 0
     }
 
+    private func startPingTimer() { lws_set_timer_usecs(wsi, server.options.pingInterval.nanoseconds / 1000) }
+
+    /// Asks whether the client is still there; the library ends a connection whose client does not answer. It could ask
+    /// as well, but 4.1 writes its ping over a pong that waits, and clients that compare (RFC 6455, section 5.5.3)
+    /// then find theirs unanswered.
+    func pingIsDue() -> Int32 {
+        guard case .webSocket = state else { return 0 }
+        mustPing = true
+        lws_callback_on_writable(wsi)
+        startPingTimer()
+        return 0
+    }
+
     func messageArrived(_ bytes: UnsafeRawBufferPointer) -> Int32 {
-        guard case .webSocket(let session) = state, closing == nil else { return 0 }
+        guard case .webSocket(let session) = state else { return 0 }
+        guard closing == nil else {
+            // What was under way is read and forgotten. Who goes on and on does not hear us: the connection is cut.
+            incoming = []
+            forgottenBytes += bytes.count
+            return forgottenBytes <= server.options.messageBytesMax ? 0 : -1
+        }
         if lws_is_first_fragment(wsi) != 0 {
             incoming.removeAll(keepingCapacity: incoming.capacity <= Self.writeBytes)
             if lws_frame_is_binary(wsi) != 0 {
@@ -257,6 +278,17 @@ final class HTTPConnection {
     }
 
     func peerCloses(_ bytes: UnsafeRawBufferPointer) -> Int32 {
+        if bytes.count == 1 {
+            // Half a code (RFC 6455, section 5.5.1).
+            peerClose = (1002, "")
+            lws_close_reason(wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, nil, 0)
+            return -1
+        }
+        // What was asked before the good-bye is answered before ours.
+        while let message = messages.popFirst() {
+            queuedBytes -= message.count
+            if write(message[...], LWS_WRITE_TEXT) != 0 { return -1 }
+        }
         let code = bytes.count >= 2 ? Int(bytes[0]) << 8 | Int(bytes[1]) : 1005
         peerClose = (code, String(decoding: bytes.dropFirst(2), as: UTF8.self))
         return 0
@@ -285,6 +317,12 @@ final class HTTPConnection {
     }
 
     private func writeMessage() -> Int32 {
+        if mustPing {
+            // One frame at a time.
+            mustPing = false
+            if !messages.isEmpty || closing != nil { lws_callback_on_writable(wsi) }
+            return write([], LWS_WRITE_PING)
+        }
         if let message = messages.popFirst() {
             queuedBytes -= message.count
             if write(message[...], LWS_WRITE_TEXT) != 0 { return -1 }

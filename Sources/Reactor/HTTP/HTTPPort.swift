@@ -33,8 +33,9 @@ final class HTTPPort {
         policy = .allocate(capacity: 1)
         policy.initialize(to: lws_retry_bo_t())
         let ping = max(1, server.options.pingInterval.nanoseconds / 1_000_000_000)
-        policy.pointee.secs_since_valid_ping = UInt16(clamping: ping)
+        // How long a WebSocket may be silent. As much for the ping, so that the library sends none: `HTTPConnection` does.
         policy.pointee.secs_since_valid_hangup = UInt16(clamping: ping + max(1, ping / 2))
+        policy.pointee.secs_since_valid_ping = policy.pointee.secs_since_valid_hangup
         do throws(NetworkError) {
             host = try makeHost(listener, protocols)
         } catch {

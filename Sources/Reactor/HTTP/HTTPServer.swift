@@ -13,11 +13,15 @@ package final class HTTPServer: @unchecked Sendable {
     package typealias Handler = @Sendable (HTTPRequest) async -> HTTPResponse
     /// Sets a new session's callbacks. Runs on the control thread.
     package typealias Acceptor = @Sendable (WebSocketSession) -> Void
+    /// Looks at a request that would become a WebSocket; an answer refuses it.
+    package typealias Gate = @Sendable (HTTPRequest) -> HTTPResponse?
 
     let thread: ControlThread
     let options: HTTPServerOptions
     private let handler: Handler
     private let acceptors: [String: Acceptor]
+    private let otherwise: Acceptor?
+    private let gate: Gate
     private let log: Log
     private let protocols: ProtocolList
     private(set) var isStopping = false
@@ -30,15 +34,20 @@ package final class HTTPServer: @unchecked Sendable {
 
     /// - Parameters:
     ///   - sessions: WebSocket endpoints by path.
+    ///   - gate: who may open sessions at all.
+    ///   - otherwise: takes sessions at other paths; nil: their upgrade is refused with 404.
     package init(
         on thread: ControlThread, options: HTTPServerOptions = HTTPServerOptions(), log: Log,
-        sessions: [String: Acceptor] = [:], handler: @escaping Handler
+        sessions: [String: Acceptor] = [:], otherwise: Acceptor? = nil,
+        gate: @escaping Gate = { _ in nil }, handler: @escaping Handler
     ) {
         self.thread = thread
         self.options = options
         self.log = log
         self.handler = handler
         acceptors = sessions
+        self.otherwise = otherwise
+        self.gate = gate
         protocols = ProtocolList(options.subprotocols)
     }
 
@@ -103,7 +112,16 @@ package final class HTTPServer: @unchecked Sendable {
         }
     }
 
-    func acceptor(for path: String) -> Acceptor? { acceptors[path] }
+    /// Why a request may not become a WebSocket; nil if it may.
+    func refusal(of request: HTTPRequest) -> HTTPResponse? {
+        if isStopping { return HTTPResponse(503, "text/plain; charset=utf-8", "The server is stopping.\n") }
+        guard acceptor(for: request.path) != nil else {
+            return HTTPResponse(404, "text/plain; charset=utf-8", "There is no WebSocket at this path.\n")
+        }
+        return gate(request)
+    }
+
+    func acceptor(for path: String) -> Acceptor? { acceptors[path] ?? otherwise }
 
     func accepted(_ descriptor: Int32, on port: HTTPPort) {
         guard !isStopping, connections.count < options.connectionsMax else {
@@ -191,6 +209,7 @@ extension HTTPConnection {
         case LWS_CALLBACK_HTTP_WRITEABLE, LWS_CALLBACK_SERVER_WRITEABLE: writable()
         case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: confirmUpgrade()
         case LWS_CALLBACK_ESTABLISHED: upgraded()
+        case LWS_CALLBACK_TIMER: pingIsDue()
         case LWS_CALLBACK_RECEIVE: messageArrived(bytes)
         case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: peerCloses(bytes)
         default: 0

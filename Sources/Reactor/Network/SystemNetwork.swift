@@ -158,6 +158,11 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
         return (reachable.isEmpty ? offered : reachable).map(\.ip)
     }
 
+    func addresses(ofInterfaces names: [String]) -> [IPAddress] {
+        engine.loop.checkIsolated()
+        return engine.allInterfaces().filter { names.contains($0.name) }.map(\.ip)
+    }
+
     func resolve(_ name: String, answer: @escaping @Sendable ([IPAddress]) -> Void) {
         engine.loop.checkIsolated()
         engine.resolver.resolve(name, answer: answer)

@@ -29,21 +29,26 @@ package struct RTPMap: Hashable, Sendable {
 
 /// The right side of `a=fmtp`: usually `key=value;…`, but `0-16` and `111/111` are some too, so the text is kept.
 package struct FormatParameters: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
-    package var text: String
-    package init(_ text: String) { self.text = text }
-    package init(stringLiteral value: String) { text = value }
-    package var description: String { text }
-    package var isEmpty: Bool { text.isEmpty }
+    package let text: String
+    /// The pairs in their order; keys in lower case, the value empty where there was no `=`. Taken apart once:
+    /// negotiation asks for them over and over.
+    package let pairs: [(key: String, value: String)]
 
-    /// The pairs in their order; keys in lower case, the value empty where there was no `=`.
-    package var pairs: [(key: String, value: String)] {
-        text.fields(of: ";").compactMap { field in
+    package init(_ text: String) {
+        self.text = text
+        pairs = text.fields(of: ";").compactMap { field in
             let field = field.trimmed
             guard !field.isEmpty else { return nil }
             let (key, value) = field.halves(at: "=")
             return (key.trimmed.lowercased(), String((value ?? "").trimmed))
         }
     }
+    package init(stringLiteral value: String) { self.init(value) }
+    package var description: String { text }
+    package var isEmpty: Bool { text.isEmpty }
+
+    package static func == (one: FormatParameters, other: FormatParameters) -> Bool { one.text == other.text }
+    package func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
     /// The value of the first pair with this key, in any case.
     package subscript(_ key: String) -> String? {

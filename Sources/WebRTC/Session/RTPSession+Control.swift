@@ -64,6 +64,11 @@ extension RTPSession {
     @discardableResult
     package func receiveRTCP(_ datagram: RawSpan, at now: Instant) -> Bool {
         var packets: [RTCPPacket] = []
+        swap(&packets, &parsed)
+        defer {
+            packets.removeAll(keepingCapacity: true)
+            swap(&packets, &parsed)
+        }
         do { try RTCPPacket.parse(datagram, into: &packets) } catch { counters.malformedRTCP += 1 }
         guard !packets.isEmpty else { return false }
         control.heard(at: now) { raise($0) }

@@ -66,6 +66,8 @@ package final class RTPSession {
     var media = Deque<IncomingMedia>()
     var events = Deque<Event>()
     var control = RTCPState()
+    /// Memory for the packets of one datagram.
+    var parsed: [RTCPPacket] = []
     var usesREMB = false
 
     /// A sender report of the peer, and how many of that source have come.

@@ -1,3 +1,4 @@
+import CLinux
 import Codecs
 import Control
 import Core

@@ -120,6 +120,7 @@ extension PipelineEvent.Detail {
         case .dtlsConnectionStateChange(let state):
             return [("event", "DtlsConnectionStateChange"), ("state", .string(state.rawValue))]
         case .mediaSessionStarted: return [("event", "MediaSessionStarted")]
+        case .mediaSessionTerminated: return [("event", "MediaSessionTerminated")]
         case .connectionStateChanged(let old, let new):
             return states("ConnectionStateChanged", old.rawValue, new.rawValue)
         case .mediaStateChanged(let old, let new): return states("MediaStateChanged", old.rawValue, new.rawValue)
@@ -127,6 +128,8 @@ extension PipelineEvent.Detail {
         case .dataChannelClosed(let id): return [("event", "DataChannelClosed"), ("channelId", .int(id))]
         case .onKeySoftLimit(let kind): return [("event", "OnKeySoftLimit"), ("mediaType", .media(kind))]
         case .keyPressed(let key): return [("event", "KeyPressed"), ("key", .int(key))]
+        case .codeFound(let type, let value):
+            return [("event", "CodeFound"), ("codeType", .string(type)), ("value", .string(value))]
         default: return []
         }
     }

@@ -6,80 +6,135 @@ import Glibc
 import Media
 import Reactor
 
-/// `tessera serve`: runs a pipeline document in real time and lets WebRTC peers in at its doors.
+/// `tessera serve`: answers clients of the control API; with a pipeline document, runs it in real time as well and lets
+/// WebRTC peers in at its doors.
 enum ServeCommand {
-    static let help = """
-        usage: tessera serve FILE [--set NAME=VALUE]… [options]
+    private static let usage = """
+        usage: tessera serve [FILE] [--set NAME=VALUE]… [options]
 
-        Runs a pipeline document that has doors: browsers and other WebRTC peers publish there with WHIP and watch with
-        WHEP. A page for people stands at http://localhost:8888/. Runs until Ctrl-C or SIGTERM, then closes recordings.
+        Answers clients of the control API (the Kurento Protocol: JSON-RPC over WebSocket) at
+        ws://localhost:8888/kurento. Runs until Ctrl-C or SIGTERM, then closes recordings.
 
-          --set NAME=VALUE      gives a parameter its value; lists are comma-separated (\\, is a comma)
-          --port N              HTTP port (default 8888; 0: any free one)
-          --address IP          address to serve HTTP at (default: all)
-          --https-port N        serves HTTPS too (default 8433 with a certificate); browsers give cameras only to
-                                pages from localhost or over HTTPS
-          --certificate FILE    certificate chain for HTTPS (PEM), with --key FILE
-          --self-signed         makes a certificate; browsers ask before they trust it
-          --media-port N        UDP port, and TCP port, for all media (default: any free one)
-          --ports A-B           range the media port is taken from
-          --interface A,B       network interfaces to use for media (default: all)
-          --external-ip IP      address by which peers reach this machine (behind NAT); or LOCAL=EXTERNAL, repeatable
-          --stun HOST:PORT      STUN server, for us and for peers; repeatable
-          --turn USER:PASS@HOST:PORT[?transport=tcp]
-                                TURN server, for us and for peers; repeatable
-          --token TEXT          peers need it, as Authorization: Bearer TEXT
-          --sessions N          peers at a time (default 500)
-          --workers N           threads for decoding, mixing and encoding (default: one per core)
-          --log LEVEL           debug, info, warning (default) or error
+        With FILE, runs that pipeline document too, which has doors: browsers and other WebRTC peers publish there with
+        WHIP and watch with WHEP, and a page for people stands at http://localhost:8888/.
+
+        Every option can also stand in a file of settings, as "media-port": 40000 (JSON, comments allowed), or in the
+        environment, as TESSERA_MEDIA_PORT. `tessera configuration` shows what is set, and where.
+
+          --config FILE         file of settings (or TESSERA_CONFIG)
+          --set NAME=VALUE      gives a parameter of the document its value; lists are comma-separated (\\, is a comma)
           --json                addresses and events as JSON lines on standard output
+
 
         """
 
     static func main(_ arguments: [String]) throws -> ExitCode {
-        let line = try CommandLineReader(
-            arguments, flags: ["--self-signed", "--json", "--help", "-h"],
-            options: [
-                "--set", "--port", "--address", "--https-port", "--certificate", "--key", "--media-port", "--ports",
-                "--interface", "--external-ip", "--stun", "--turn", "--token", "--sessions", "--workers", "--log",
-            ])
-        let wantsHelp = line.has("--help") || line.has("-h")
-        guard line.operands.count == 1 else {
-            if wantsHelp, line.operands.isEmpty {
-                Terminal.out(help)
-                return .success
+        let line = try ServeLine(arguments)
+        if line.wantsHelp, line.operands.isEmpty {
+            Terminal.out(usage + ServeSettings.table.help(width: Terminal.width))
+            return .success
+        }
+        guard line.operands.count <= 1 else {
+            throw UsageError("serve takes one pipeline document, not \(line.operands.count); values go behind --set")
+        }
+        guard let file = line.operands.first else {
+            guard line.documentSettings.isEmpty else {
+                throw UsageError("--set gives a value to a parameter of a pipeline document; there is none here")
             }
-            throw UsageError(
-                line.operands.isEmpty
-                    ? "serve needs the name of a pipeline document, as in pipelines/live-grid.json"
-                    : "serve takes one pipeline document, not \(line.operands.count); values go behind --set")
+            try run(nil, line)
         }
         do {
-            let document = try Documents.load(line.operands[0])
-            if wantsHelp {
+            let document = try Documents.load(file)
+            if line.wantsHelp {
                 Terminal.out(document.help(width: Terminal.width).replacing("tessera run", with: "tessera serve"))
                 return .success
             }
-            let plan = try document.plan(try document.settings(line.all("--set")))
+            let plan = try document.plan(try document.settings(line.documentSettings))
             guard !plan.doors.isEmpty else {
                 throw UsageError(
-                    "“\(line.operands[0])” has no doors, so nobody could join; run it with `tessera run`, "
+                    "“\(file)” has no doors, so nobody could join; run it with `tessera run`, "
                         + "or add \"doors\": { \"NAME\": { \"at\": \"ELEMENT\" } }")
             }
             try RunCommand.checkFiles(plan)
-            let options = try ServeOptions(line)
             Documents.warn(plan.warnings)
-            blockEndings()
-            let server = try LiveServer(plan, options)
-            server.run()
+            try run(plan, line)
         } catch let errors as DocumentErrors {
             return Documents.report(errors)
         }
+    }
+
+    private static func run(_ plan: PipelinePlan?, _ line: ServeLine) throws -> Never {
+        let options = try ServeOptions(try line.configuration())
+        blockEndings()
+        DescriptorLimit.raise()
+        try LiveServer(plan, options, isJSON: line.isJSON).run()
     }
 
     /// Before any thread starts: they inherit it, and only the main thread takes the signals.
     private static func blockEndings() {
         var endings = LiveServer.endings
         pthread_sigmask(SIG_BLOCK, &endings, nil)
+    }
+}
+
+/// `tessera configuration`: which settings `tessera serve` would have here, and where they come from.
+enum ConfigurationCommand {
+    private static let help = """
+        usage: tessera configuration [--config FILE] [options of tessera serve]
+               tessera configuration --markdown
+
+        Shows the settings that `tessera serve` would have, and where each comes from: the command line counts most,
+        then the environment (TESSERA_MEDIA_PORT=40000), then the file ("media-port": 40000). What is not listed has
+        its default. Wrong ones are named, with what is allowed. --markdown prints the whole reference.
+
+        """
+
+    static func main(_ arguments: [String]) throws -> ExitCode {
+        let line = try ServeLine(arguments, flags: ["--markdown"])
+        if line.wantsHelp {
+            Terminal.out(help)
+        } else if line.has("--markdown") {
+            Terminal.out(ServeSettings.reference)
+        } else {
+            let configuration = try line.configuration()
+            _ = try ServeOptions(configuration)
+            let text = configuration.listing(hidden: ServeSettings.secrets)
+            let nothing = "Everything has its default; `tessera serve --help` lists the settings.\n"
+            Terminal.out(text.isEmpty ? nothing : text)
+        }
+        return .success
+    }
+}
+
+/// The command line of `tessera serve`, with the settings that stand elsewhere.
+private struct ServeLine {
+    private let line: CommandLineReader
+    var operands: [String] { line.operands }
+    var wantsHelp: Bool { line.has("--help") || line.has("-h") }
+    var isJSON: Bool { line.has("--json") }
+    var documentSettings: [String] { line.all("--set") }
+    func has(_ flag: String) -> Bool { line.has(flag) }
+
+    init(_ arguments: [String], flags: Set<String> = []) throws {
+        let settings = ServeSettings.table.settings
+        line = try CommandLineReader(
+            arguments, flags: flags.union(["--json", "--help", "-h"]),
+            options: Set(settings.filter { $0.kind != .flag }.map(\.flag)).union(["--set", "--config"]),
+            switches: Set(settings.filter { $0.kind == .flag }.map(\.flag)))
+    }
+
+    /// File, environment, command line. Prints what was not understood.
+    func configuration() throws -> Configuration {
+        var configuration = Configuration(ServeSettings.table)
+        let environment = ServeSettings.environment
+        if let path = line.last("--config") ?? environment["TESSERA_CONFIG"] {
+            try configuration.read(file: try readFile(path, bytesMax: 1 << 20), path: path)
+        }
+        try configuration.read(environment: environment)
+        for setting in ServeSettings.table.settings {
+            try configuration.read(option: setting.name, line.all(setting.flag))
+        }
+        for warning in configuration.warnings { Terminal.error("tessera: \(warning)\n") }
+        return configuration
     }
 }

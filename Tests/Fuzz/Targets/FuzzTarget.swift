@@ -22,7 +22,8 @@ package struct FuzzTarget: Sendable, CustomStringConvertible {
     package var description: String { name }
 
     /// Every target there is. A new one needs a line here and a folder with at least one input in `Tests/Fuzz/Corpus`.
-    package static let all: [FuzzTarget] = [canary] + core + rtp + receive + connection + control
+    package static let all: [FuzzTarget] =
+        [canary] + core + rtp + receive + connection + files + control + [rpc]
 
     package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 

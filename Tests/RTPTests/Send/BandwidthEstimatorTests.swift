@@ -20,11 +20,14 @@ struct BandwidthEstimatorTests {
 
     @Test func withoutFeedbackReportedLossCounts() {
         var estimator = BandwidthEstimator(.init(start: 1_000_000))
-        for second in 0..<10 { estimator.receive(reportedLoss: 0.0, at: time(Double(second))) }
-        #expect(estimator.target > 1_500_000)
+        for second in 0..<4 { estimator.receive(reportedLoss: 0.0, at: time(Double(second))) }
+        #expect(estimator.target == 3_375_000)
+        estimator.receive(reportedLoss: 0.05, at: time(4))
+        #expect(estimator.target == 3_375_000)
+        // After a loss it goes carefully.
+        for second in 5..<11 { estimator.receive(reportedLoss: 0.0, at: time(Double(second))) }
+        #expect((5_300_000...5_400_000).contains(estimator.target))
         let before = estimator.target
-        estimator.receive(reportedLoss: 0.05, at: time(11))
-        #expect(estimator.target == before)
         estimator.receive(reportedLoss: 0.4, at: time(12))
         #expect(Double(estimator.target) < 0.81 * Double(before))
         estimator.receive(remb: 200_000, at: time(13))

@@ -29,6 +29,17 @@ struct RungSelectorTests {
         #expect(run(&selector, from: 3, to: 30) { _ in 1_700_000 }.isEmpty)
     }
 
+    @Test func theFirstStepComesSooner() throws {
+        var selector = ladder
+        selector.begin(estimate: 300_000)
+        let first = run(&selector, from: 0, to: 2) { _ in 700_000 }
+        #expect(first.map(\.1) == [1])
+        #expect((0.3...0.4).contains(try #require(first.first).0))
+        // The next ones wait as ever.
+        let next = run(&selector, from: 2, to: 5) { _ in 5_000_000 }
+        #expect(try #require(next.first).0 >= 3)
+    }
+
     @Test func risesAsHighAsFitsInOneStep() {
         var selector = ladder
         #expect(run(&selector, from: 0, to: 5) { _ in 5_000_000 }.map(\.1) == [2])

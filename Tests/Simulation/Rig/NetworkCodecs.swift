@@ -35,25 +35,30 @@ package final class NetworkCodecs: CodecFactory {
     }
 }
 
-/// A second of coded speech-like sound, to be sent over and over: coding it once saves most of a run's time.
-enum SoundLoop {
+/// Coded sound to be sent over and over: coding it once saves most of a run's time.
+package enum SoundLoop {
     static let format = AudioFormat(codec: .opus, sampleRate: 48_000, channels: 2)
 
-    static let packets: [Payload] = {
+    /// A second that is like speech.
+    static let packets: [Payload] = code(
+        (0..<60 * AudioFrame.blockSamples).map { index in
+            let time = Float(index) / 48_000
+            let pitch = 140 + 30 * (time * 3).truncatingRemainder(dividingBy: 1)
+            return ((time * pitch).truncatingRemainder(dividingBy: 1) - 0.5) * 0.4
+        })
+
+    /// Codes samples of 48 kHz in whole blocks; a part of one at the end is left away.
+    package static func code(_ samples: [Float]) -> [Payload] {
         // As `WebRtcEndpoint` asks for sound of one channel.
         let specification = AudioSpecification(channels: 1, bitrate: 48_000, complexity: 5, fec: true)
         guard let encoder = try? LibraryCodecs().audioEncoder(specification) else { return [] }
         var packets: [Payload] = []
-        for block in 0..<60 {
-            let samples = (0..<AudioFrame.blockSamples).map { index -> Float in
-                let time = Float(block * AudioFrame.blockSamples + index) / 48_000
-                let pitch = 140 + 30 * (time * 3).truncatingRemainder(dividingBy: 1)
-                let phase = (time * pitch).truncatingRemainder(dividingBy: 1)
-                return (phase - 0.5) * 0.4
-            }
+        for block in 0..<samples.count / AudioFrame.blockSamples {
+            let start = block * AudioFrame.blockSamples
+            let samples = Array(samples[start..<start + AudioFrame.blockSamples])
             let frame = AudioFrame(pts: .milliseconds(20 * block), channels: 1, samples: samples)
             packets += ((try? encoder.encode(frame)) ?? []).map(\.payload)
         }
         return packets
-    }()
+    }
 }

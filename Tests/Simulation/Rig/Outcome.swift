@@ -1,4 +1,5 @@
 import Core
+import Media
 import TestKit
 
 /// What came of one run.
@@ -28,6 +29,8 @@ package struct Outcome: Sendable {
     package var samples: [Sample] = []
     /// When pictures were shown, in seconds.
     package var shown: [Screen.Shown] = []
+    /// What was heard of speech, in samples of 48 kHz from the media's begin.
+    package var heard: [Float] = []
 
     package init(scenario: String, seed: UInt64) {
         self.scenario = scenario
@@ -87,6 +90,7 @@ struct Judge {
         outcome.target = settled.reduce(0) { $0 + Double($1.target) } / Double(max(1, settled.count))
         outcome.samples = record.samples
         outcome.shown = shown
+        outcome.heard = record.heard
         outcome.fingerprint = fingerprint(shown, outcome.target)
         complain(&outcome)
         return outcome
@@ -136,5 +140,15 @@ final class RunRecord: @unchecked Sendable {
     var samples: [Sample] = []
     var soundSamples = 0
     var concealedSamples = 0
+    private(set) var heard: [Float] = []
+
+    /// Writes a block down where it is heard; blocks of no media are silence.
+    func hear(_ block: AudioFrame, at seconds: Double) {
+        let start = max(0, Int((seconds * Double(AudioFrame.sampleRate)).rounded()))
+        if heard.count < start { heard += [Float](repeating: 0, count: start - heard.count) }
+        let channels = max(1, block.channels)
+        for index in stride(from: 0, to: block.samples.count, by: channels) { heard.append(block.samples[index]) }
+    }
+
     var concealedShare: Double { soundSamples == 0 ? 1 : Double(concealedSamples) / Double(soundSamples) }
 }

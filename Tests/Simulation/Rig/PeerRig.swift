@@ -1,4 +1,4 @@
-import Core
+package import Core
 import Codecs
 import Elements
 import Media
@@ -19,6 +19,8 @@ package final class PeerRig: @unchecked Sendable {
     private let seed: UInt64
     private let size: (width: Int, height: Int)
     private let isReal: Bool
+    private let speech: [Payload]
+    private let hears: Bool
     private let sim: SimHost
     private let network: SimNetwork
     private let nat: SimNAT
@@ -45,9 +47,13 @@ package final class PeerRig: @unchecked Sendable {
     }
 
     /// `isReal`: VP8 and pictures of 320×180; else pictures without pixels, which are called 1280×720.
-    package init(_ scenario: Scenario, seed: UInt64, isReal: Bool = false) {
+    /// `speech`: coded sound of a whole number of seconds to be sent instead of what is like speech, over and over from
+    /// the media's begin; what is heard of it is in the outcome.
+    package init(_ scenario: Scenario, seed: UInt64, isReal: Bool = false, speech: [Payload] = []) {
         let codecs: any CodecFactory = isReal ? LibraryCodecs() : NetworkCodecs()
         self.isReal = isReal
+        self.speech = speech.isEmpty ? SoundLoop.packets : speech
+        hears = !speech.isEmpty
         self.scenario = scenario
         self.seed = seed
         size = isReal ? (320, 180) : (1280, 720)
@@ -125,14 +131,18 @@ package final class PeerRig: @unchecked Sendable {
                 _ = try WebRtcEndpoint(context, name: "peer", services: side.services)
             }
         }
-        try on(receiver) { [record] context in
+        try on(receiver) { [record, hears] context in
             let sink = TestSink(context, name: "sink", audio: .raw, video: .raw)
             sink.onArrival = { sink, arrival in
                 sink.forget()
-                if case .picture(let picture) = arrival.item, let began = record.began {
-                    record.screen.add(
-                        NumberedPicture.counter(of: picture), due: (context.startedAt + picture.pts - began).seconds,
-                        at: (context.startedAt + arrival.at - began).seconds)
+                guard let began = record.began else { return }
+                let at = (context.startedAt + arrival.at - began).seconds
+                switch arrival.item {
+                case .picture(let picture):
+                    let due = (context.startedAt + picture.pts - began).seconds
+                    record.screen.add(NumberedPicture.counter(of: picture), due: due, at: at)
+                case .sound(let block) where hears: record.hear(block, at: at)
+                default: break
                 }
             }
             let peer = context.get("peer", WebRtcEndpoint.self)
@@ -168,14 +178,14 @@ package final class PeerRig: @unchecked Sendable {
         for (at, change) in scenario.changes {
             _ = sim.schedule(at: began + .seconds(at)) { [self] in apply(change) }
         }
-        try on(sender) { [size, isReal, scenario, record, sender] context in
+        try on(sender) { [size, isReal, speech, scenario, record, sender] context in
             let source = TestSource(context, name: "source", kinds: [.audio, .video])
             source.source(.video)?.setForm(
                 .pictures(width: size.width, height: size.height, frameRate: Rational(30, 1)))
             source.source(.audio)?.setForm(.encoded(.audio(SoundLoop.format)))
             try source.connect(to: context.get("peer", WebRtcEndpoint.self))
             let end = context.now + .seconds(scenario.duration)
-            PeerRig.feed(source, size, isReal: isReal, until: end)
+            PeerRig.feed(source, size, isReal: isReal, speech, until: end)
             source.every(PeerRig.sampleInterval, until: end) { source in
                 let sending = source.context.get("peer", WebRtcEndpoint.self).peer.session.sender
                 record.samples.append(
@@ -197,7 +207,8 @@ package final class PeerRig: @unchecked Sendable {
     }
 
     private static func feed(
-        _ source: TestSource, _ size: (width: Int, height: Int), isReal: Bool, until end: MediaTime
+        _ source: TestSource, _ size: (width: Int, height: Int), isReal: Bool, _ speech: [Payload],
+        until end: MediaTime
     ) {
         var (pictures, blocks) = (0, 0)
         source.every(frameInterval, until: end) { source in
@@ -207,8 +218,8 @@ package final class PeerRig: @unchecked Sendable {
             source.source(.video)?.push(.picture(picture))
         }
         source.every(.milliseconds(20), until: end) { source in
-            guard !SoundLoop.packets.isEmpty else { return }
-            let payload = SoundLoop.packets[blocks % SoundLoop.packets.count]
+            guard !speech.isEmpty else { return }
+            let payload = speech[blocks % speech.count]
             blocks += 1
             source.source(.audio)?.push(
                 .encoded(EncodedFrame(payload: payload, pts: source.context.now, isKey: true)))

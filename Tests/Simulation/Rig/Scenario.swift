@@ -70,10 +70,10 @@ package struct Scenario: Sendable {
     private static func loss(_ percent: Int) -> Scenario {
         let bounds =
             switch percent {
-            case 20: Bounds(framesPerSecond: 20)
-            case 10: Bounds(framesPerSecond: 27, freeze: 0.5)
             // Four attempts at a repair, 125 ms each on this line, then a key frame: asked for, sent, and perhaps mended.
-            default: Bounds(framesPerSecond: 28, freeze: 0.75)
+            case 20: Bounds(framesPerSecond: 20, freeze: 1)
+            case 10: Bounds(framesPerSecond: 27, freeze: 0.5)
+            default: Bounds(framesPerSecond: 28, freeze: 0.5)
             }
         return Scenario(
             "loss-\(percent)", forward: LinkConditions(loss: .independent(Double(percent) / 100)), bounds: bounds)
@@ -82,7 +82,7 @@ package struct Scenario: Sendable {
     /// One packet in a hundred begins a burst of five on average, in which four of five are lost.
     private static let bursts = Scenario(
         "bursts", forward: LinkConditions(loss: .bursts(begin: 0.01, end: 0.2, loss: 0.8)),
-        back: LinkConditions(), bounds: Bounds(framesPerSecond: 27, freeze: 0.6))
+        back: LinkConditions(), bounds: Bounds(framesPerSecond: 27, freeze: 0.5))
 
     private static let jitter = Scenario(
         "jitter", forward: LinkConditions(jitter: .milliseconds(200), keepsOrder: true), back: LinkConditions(),
@@ -98,7 +98,8 @@ package struct Scenario: Sendable {
     package static let bottleneckRate = 300_000
     private static let bottleneck = Scenario(
         "bottleneck", forward: LinkConditions(bitsPerSecond: bottleneckRate, queueBytes: 40_000),
-        back: LinkConditions(), duration: 40, bounds: Bounds(settled: 0.8...1.0, queueDelay: 0.2))
+        back: LinkConditions(), duration: 40,
+        bounds: Bounds(framesPerSecond: 28, freeze: 0.3, settled: 0.8...1.0, queueDelay: 0.2))
 
     private static let outage: Scenario = {
         var scenario = Scenario("outage", duration: 25, bounds: Bounds(recovery: 1))

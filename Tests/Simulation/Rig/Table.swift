@@ -32,7 +32,7 @@ package struct Table: Sendable {
 
     package mutating func add(_ outcome: Outcome) {
         var outcome = outcome
-        (outcome.samples, outcome.shown) = ([], [])
+        (outcome.samples, outcome.shown, outcome.heard) = ([], [], [])
         outcomes[outcome.scenario, default: []].append(outcome)
     }
 

@@ -11,6 +11,8 @@ struct Simulate {
         var jobs = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         var isReal = false
         var isTraced = false
+        var speech: [Payload] = []
+        var hearing: String?
     }
     private struct Progress {
         var table = Table()
@@ -25,7 +27,7 @@ struct Simulate {
         let all = runs
         let next = Lock(0)
         let progress = Lock(Progress())
-        let (isReal, isTraced) = (options.isReal, options.isTraced)
+        let (isTraced, hearing) = (options.isTraced, options.hearing)
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<min(options.jobs, all.count) {
                 group.addTask {
@@ -33,7 +35,8 @@ struct Simulate {
                         defer { next += 1 }
                         return next < all.count ? next : nil
                     }) {
-                        let outcome = run(all[index].0, all[index].1, isReal)
+                        let outcome = run(all[index].0, all[index].1, options)
+                        if let hearing { keep(outcome, in: hearing) }
                         if isTraced { print(outcome.trace()) }
                         note(outcome, in: progress, of: all.count)
                     }
@@ -44,7 +47,7 @@ struct Simulate {
         let (table, failed) = progress.withLock { ($0.table.text, $0.failed) }
         print(table)
         for outcome in failed.sorted(by: { ($0.scenario, $0.seed) < ($1.scenario, $1.seed) }).prefix(40) {
-            let option = isReal ? " --real" : ""
+            let option = options.isReal ? " --real" : ""
             complain("\(outcome.complaints.joined(separator: "; "))\n")
             complain("    script/simulate\(option) --scenario \(outcome.scenario) --seed \(outcome.seed)\n")
         }
@@ -52,9 +55,9 @@ struct Simulate {
         exit(failed.isEmpty ? 0 : 1)
     }
 
-    private static func run(_ scenario: Scenario, _ seed: UInt64, _ isReal: Bool) -> Outcome {
+    private static func run(_ scenario: Scenario, _ seed: UInt64, _ options: Options) -> Outcome {
         do {
-            return try PeerRig(scenario, seed: seed, isReal: isReal).run()
+            return try PeerRig(scenario, seed: seed, isReal: options.isReal, speech: options.speech).run()
         } catch {
             var outcome = Outcome(scenario: scenario.name, seed: seed)
             outcome.complaints = ["\(error)"]
@@ -102,6 +105,9 @@ struct Simulate {
             case "--jobs": options.jobs = Int(clamping: whole(argument))
             case "--real": options.isReal = true
             case "--trace": options.isTraced = true
+            case "--speech":
+                options.speech = speech(value(argument))
+                options.hearing = value(argument)
             default: die("unknown option \(argument)")
             }
         }
@@ -109,6 +115,26 @@ struct Simulate {
         guard !isTooMuch else { die("there are no seeds behind \(UInt64.max)") }
         options.seeds = first...last
         return options
+    }
+
+    /// Codes samples of 48 kHz, one channel, 16 bits each.
+    private static func speech(_ path: String) -> [Payload] {
+        guard let file = fopen(path, "rb") else { die("cannot read \(path)") }
+        defer { fclose(file) }
+        var samples: [Float] = []
+        var part = [Int16](repeating: 0, count: 4096)
+        while case let count = fread(&part, 2, part.count, file), count > 0 {
+            samples += part[..<count].map { Float($0) / 32_768 }
+        }
+        return SoundLoop.code(samples)
+    }
+
+    /// Writes what was heard into a folder, as NETWORK-SEED.raw.
+    private static func keep(_ outcome: Outcome, in folder: String) {
+        guard let file = fopen("\(folder)/\(outcome.scenario)-\(outcome.seed).raw", "wb") else { return }
+        defer { fclose(file) }
+        let samples = outcome.heard.map { Int16(max(-1, min(1, $0)) * 32_767) }
+        fwrite(samples, 2, samples.count, file)
     }
 
     private static func complain(_ text: String) {

@@ -13,10 +13,19 @@ void clinux_name_thread(const char *name);
 int clinux_nice_thread(int nice);
 /// CPU time the calling thread has used, in nanoseconds.
 int64_t clinux_thread_cpu_nanoseconds(void);
+/// CPU time the process has used, in nanoseconds.
+int64_t clinux_process_cpu_nanoseconds(void);
+/// Memory of the process that is in use now, in KiB; 0 where that is not known.
+int64_t clinux_process_memory_kib(void);
 /// Cores the calling process may run on (its affinity mask counted).
 int clinux_core_count(void);
 /// Columns of the terminal behind a file descriptor; 0 where it is none.
 int clinux_terminal_columns(int descriptor);
+/// Gives memory that was freed back to the system.
+void clinux_trim_memory(void);
+
+/// Memory of malloc's that is in use, all threads together; what is free in its caches of each thread counts too.
+uint64_t clinux_heap_bytes(void);
 /// Limits malloc to `count` arenas, so that what one thread frees serves the others.
 void clinux_limit_arenas(int count);
 /// Writes the system's words for an error number.

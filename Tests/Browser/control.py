@@ -1,0 +1,74 @@
+"""The control API for tests that wait for each answer, and what such a test needs to call with it."""
+
+import asyncio
+import threading
+import time
+
+from rpc import Client
+
+
+class Control:
+    """A client of the control API, on a thread of its own. For a `with` block."""
+
+    def __init__(self, server):
+        self.client = Client(server.url.replace("http", "ws", 1) + "/kurento")
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def wait(self, what, timeout=30):
+        return asyncio.run_coroutine_threadsafe(what, self.loop).result(timeout)
+
+    def __enter__(self):
+        self.wait(self.client.__aenter__())
+        return self
+
+    def __exit__(self, *_):
+        self.wait(self.client.close())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def create(self, kind, **parameters):
+        return self.wait(self.client.create(kind, **parameters))
+
+    def invoke(self, target, operation, **parameters):
+        return self.wait(self.client.invoke(target, operation, **parameters))
+
+    def subscribe(self, target, *events):
+        self.wait(self.client.subscribe(target, *events))
+
+    def release(self, target):
+        self.wait(self.client.call("release", object=target))
+
+    def events(self, target, kind):
+        """Data of the events of that type of an object so far."""
+        return [event["data"] for event in list(self.client.events)
+                if event["object"] == target and event["type"] == kind]
+
+    def until(self, target, kind, fits=lambda data: True, timeout=20):
+        """Waits for such an event."""
+        end = time.monotonic() + timeout
+        while not any(fits(data) for data in self.events(target, kind)):
+            assert time.monotonic() < end, f"no {kind} of {target}: {self.events(target, kind)}"
+            time.sleep(0.02)
+
+
+class Caller:
+    """A page and its WebRtcEndpoint, linked both ways with `place` (a HubPort) before anything is negotiated."""
+
+    def __init__(self, control, pipeline, place, peer, **options):
+        self.control, self.place, self.peer = control, place, peer
+        self.endpoint = control.create("WebRtcEndpoint", mediaPipeline=pipeline)
+        control.invoke(self.endpoint, "connect", sink=place)
+        control.invoke(place, "connect", sink=self.endpoint)
+        control.subscribe(self.endpoint, "IceCandidateFound", "IceGatheringDone", "ConnectionStateChanged")
+        offer = peer.offer(direction="sendrecv", **options)
+        peer.accept(control.invoke(self.endpoint, "processOffer", offer=offer))
+        control.invoke(self.endpoint, "gatherCandidates")
+        control.until(self.endpoint, "IceGatheringDone")
+        for found in control.events(self.endpoint, "IceCandidateFound"):
+            peer.add({name: found["candidate"][name] for name in ("candidate", "sdpMid", "sdpMLineIndex")})
+        control.until(self.endpoint, "ConnectionStateChanged", lambda data: data["newState"] == "CONNECTED")
+
+    def leave(self):
+        self.control.release(self.endpoint)
+        self.control.release(self.place)
+        self.peer.stop()
