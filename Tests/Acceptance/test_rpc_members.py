@@ -125,6 +125,11 @@ def test_document(server, tmp_path):
         await scene.invoke(objects["recorder"], "stopAndWait")
         await scene.client.call("release", object=made["pipeline"])
         tools.assert_sound_file(tmp_path / "out.webm", rate=25)
+        # What is reached by HTTP is reached there too.
+        post = await scene.invoke(
+            MANAGER, "createFromDocument", document='{"elements": {"post": {"class": "HttpPostEndpoint"}}}')
+        assert (await scene.invoke(post["objects"]["post"], "getUrl")).startswith("http://")
+        await scene.client.call("release", object=post["pipeline"])
         # All or nothing.
         before = await scene.get(MANAGER, "pipelines")
         for bad in ["{", text.replace("PlayerEndpoint", "Player"), text.replace('"to": "recorder"', '"to": "nobody"')]:

@@ -102,7 +102,8 @@ package struct ElementFactory {
     private func makeHttpPostEndpoint(_ plan: PipelinePlan.Element) throws(GraphError) -> HttpPostEndpoint {
         guard let uploads else {
             throw GraphError(
-                "\(plan.name): an HttpPostEndpoint needs a server for its clients to reach; use tessera serve")
+                "\(plan.name): an HttpPostEndpoint is reached by the address it tells, so only a client of the control "
+                    + "API can make one")
         }
         var options = HttpPostEndpoint.Options()
         options.disconnectionTimeout = .seconds(Double(plan.arguments.int("disconnectionTimeout") ?? 2))

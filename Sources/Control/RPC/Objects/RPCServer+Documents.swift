@@ -29,10 +29,10 @@ extension RPCServer {
                     arguments: element.arguments, creationTime: Int(services.host.unixMilliseconds() / 1000),
                     number: table.nextNumber()), session)
         }
-        let (realTime, finished) = (services.realTime, plan)
+        let (realTime, uploads, finished) = (services.realTime, services.uploads, plan)
         let problem = await pipeline.perform { context -> String? in
             do throws(GraphError) {
-                var factory = ElementFactory(context, services: realTime)
+                var factory = ElementFactory(context, services: realTime, uploads: uploads)
                 try factory.make(finished)
             } catch {
                 return error.description
