@@ -327,7 +327,7 @@ final class RawClient {
             usleep(50_000)
         }
         #expect(emptyInARow == 2)
-        #expect(abs(openDescriptors() - before) < 200, "other tests open some too")
+        #expect(descriptorsReturn(to: before))
         await rig.server.stop()
     }
 }

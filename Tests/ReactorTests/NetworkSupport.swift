@@ -144,3 +144,14 @@ func openDescriptors() -> Int {
     while readdir(folder) != nil { count += 1 }
     return count
 }
+
+/// Whether the open descriptors come back to about `count` within twenty seconds.
+///
+/// Tests that run at the same time hold some hundred for a moment, so one look is not enough.
+func descriptorsReturn(to count: Int) -> Bool {
+    for _ in 0..<200 {
+        if abs(openDescriptors() - count) < 200 { return true }
+        usleep(100_000)
+    }
+    return false
+}

@@ -130,7 +130,7 @@ import Testing
             try await client.with { network in for path in paths { network.disconnect(path) } }
             try #require(await server.wait { $0.disconnected.count == total })
         }
-        #expect(abs(openDescriptors() - before) < 200, "other tests open some too")
+        #expect(descriptorsReturn(to: before))
     }
 }
 
