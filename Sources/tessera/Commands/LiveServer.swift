@@ -38,7 +38,7 @@ final class LiveServer: Sendable {
             limits.sessions = peers
             limits.sessionsPerDoor = peers
         }
-        let services = RealTimeServices(host: host, options: try Self.services(options, host))
+        let services = RealTimeServices(host: host, options: try Self.networkOptions(options, host))
         var configuration = PipelineConfiguration(
             mode: .realTime, codecs: LibraryCodecs(), pool: FramePool(), log: log)
         let metrics = Metrics()
@@ -53,7 +53,7 @@ final class LiveServer: Sendable {
         // The document's author may name what he likes; clients may not.
         configuration.access = options.access
         let rpc = RPCServer(
-            on: control, services: Self.services(options, host, realTime: services, configuration),
+            on: control, services: Self.clientServices(options, host, realTime: services, configuration),
             options: options.rpc)
         self.rpc = rpc
         var site = LiveSite.Options()
@@ -82,7 +82,7 @@ final class LiveServer: Sendable {
     }
 
     /// What clients' pipelines are made with.
-    private static func services(
+    private static func clientServices(
         _ options: ServeOptions, _ host: SystemHost, realTime: RealTimeServices, _ configuration: PipelineConfiguration
     ) -> RPCServices {
         var uploads = UploadServer.Options()
@@ -104,7 +104,10 @@ final class LiveServer: Sendable {
         return services
     }
 
-    private static func services(_ options: ServeOptions, _ host: SystemHost) throws -> RealTimeServices.Options {
+    /// Where and how media of all peers come in, the document's and the clients'.
+    private static func networkOptions(
+        _ options: ServeOptions, _ host: SystemHost
+    ) throws -> RealTimeServices.Options {
         var services = RealTimeServices.Options()
         services.port = options.mediaPort
         services.ports = options.ports
