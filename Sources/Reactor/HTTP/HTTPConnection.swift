@@ -37,6 +37,11 @@ final class HTTPConnection {
     private var queuedBytes = 0
     private var closing: (code: Int, reason: String)?
     private var mustPing = false
+    /// When a WebSocket's client was last heard, and whether it was asked since then.
+    private var heard: Instant
+    private var isPinged = false
+    /// When a WebSocket that was told to close is cut.
+    private var closesBy: Instant?
 
     // The message that is coming in.
     private var incoming: [UInt8] = []
@@ -46,6 +51,8 @@ final class HTTPConnection {
 
     /// Given to the library per call: more would only wait in its buffers.
     private static let writeBytes = 64 << 10
+    /// Comes back in the pong; the library says nothing of a pong that is empty.
+    private static let ping = Array("there?".utf8)
     /// A close frame's reason is at most so long (RFC 6455, section 5.5).
     private static let closeReasonMax = 123
 
@@ -56,6 +63,7 @@ final class HTTPConnection {
         self.port = port
         self.remote = remote
         began = server.thread.now()
+        heard = began
     }
 
     var session: WebSocketSession? {
@@ -69,15 +77,38 @@ final class HTTPConnection {
         return false
     }
 
-    /// Whether the client has had its time: for a request, headers and body, or for the next one. Whatever trickles in
-    /// meanwhile does not count, so a slow one keeps nothing open.
-    func isOverdue(at now: Instant) -> Bool {
+    /// Looks at the time, some times a second for all connections. The library's own timers are one sorted list, in which
+    /// thousands of connections would each walk past all others.
+    func expire(at now: Instant) {
+        if isOverdue(at: now) { return kill() }
+        guard case .webSocket = state else { return }
+        let silence = now - heard
+        if silence >= server.options.pingInterval + server.options.pingInterval / 2 {
+            kill()
+        } else if silence >= server.options.pingInterval, !isPinged {
+            isPinged = true
+            mustPing = true
+            lws_callback_on_writable(wsi)
+        }
+    }
+
+    /// A WebSocket's client has said something, be it only that it is there.
+    func isHeard() -> Int32 {
+        heard = server.thread.now()
+        isPinged = false
+        return 0
+    }
+
+    /// Whether the client has had its time: for a request, headers and body, or for the next one, or to take a good-bye.
+    /// Whatever trickles in meanwhile does not count, so a slow one keeps nothing open.
+    private func isOverdue(at now: Instant) -> Bool {
         switch state {
         case .idle:
             let options = server.options
             return now - began > (requestNumber == 0 ? options.requestMax : options.keepAliveMax)
         case .receiving: return now - began > server.options.requestMax
-        case .handling, .responding, .webSocket, .closed: return false
+        case .webSocket: return closesBy.map { now >= $0 } ?? false
+        case .handling, .responding, .closed: return false
         }
     }
 
@@ -232,26 +263,14 @@ final class HTTPConnection {
             ? nil : lws_get_protocol(wsi)?.pointee.name.map { String(cString: $0) }
         let session = WebSocketSession(self, request: request, subprotocol: agreed, thread: server.thread)
         state = .webSocket(session)
-        startPingTimer()
+        _ = isHeard()
         accept(session)
-        return 0
-    }
-
-    private func startPingTimer() { lws_set_timer_usecs(wsi, server.options.pingInterval.nanoseconds / 1000) }
-
-    /// Asks whether the client is still there; the library ends a connection whose client does not answer. It could ask
-    /// as well, but 4.1 writes its ping over a pong that waits, and clients that compare (RFC 6455, section 5.5.3)
-    /// then find theirs unanswered.
-    func pingIsDue() -> Int32 {
-        guard case .webSocket = state else { return 0 }
-        mustPing = true
-        lws_callback_on_writable(wsi)
-        startPingTimer()
         return 0
     }
 
     func messageArrived(_ bytes: UnsafeRawBufferPointer) -> Int32 {
         guard case .webSocket(let session) = state else { return 0 }
+        _ = isHeard()
         guard closing == nil else {
             // What was under way is read and forgotten. Who goes on and on does not hear us: the connection is cut.
             incoming = []
@@ -313,7 +332,7 @@ final class HTTPConnection {
         lws_rx_flow_control(wsi, 1)
         lws_callback_on_writable(wsi)
         // A client that reads nothing does not get to hear it either.
-        setTimeout(PENDING_TIMEOUT_CLOSE_SEND, server.options.writeMax)
+        closesBy = server.thread.now() + server.options.writeMax
     }
 
     private func writeMessage() -> Int32 {
@@ -321,7 +340,7 @@ final class HTTPConnection {
             // One frame at a time.
             mustPing = false
             if !messages.isEmpty || closing != nil { lws_callback_on_writable(wsi) }
-            return write([], LWS_WRITE_PING)
+            return write(Self.ping[...], LWS_WRITE_PING)
         }
         if let message = messages.popFirst() {
             queuedBytes -= message.count

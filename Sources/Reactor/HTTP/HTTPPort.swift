@@ -14,6 +14,8 @@ final class HTTPPort {
     private let server: HTTPServer
     private var wsi: OpaquePointer?
     private var descriptor: Int32
+    /// All zero: `HTTPConnection` asks silent clients itself. The library could, but 4.1 writes its ping over a pong that
+    /// waits, and clients that compare (RFC 6455, section 5.5.3) then find theirs unanswered.
     private let policy: UnsafeMutablePointer<lws_retry_bo_t>
     private static let backlog: Int32 = 1024
     /// Accepted per turn, so that others get theirs.
@@ -32,10 +34,6 @@ final class HTTPPort {
         local = bound.socketAddress
         policy = .allocate(capacity: 1)
         policy.initialize(to: lws_retry_bo_t())
-        let ping = max(1, server.options.pingInterval.nanoseconds / 1_000_000_000)
-        // How long a WebSocket may be silent. As much for the ping, so that the library sends none: `HTTPConnection` does.
-        policy.pointee.secs_since_valid_hangup = UInt16(clamping: ping + max(1, ping / 2))
-        policy.pointee.secs_since_valid_ping = policy.pointee.secs_since_valid_hangup
         do throws(NetworkError) {
             host = try makeHost(listener, protocols)
         } catch {

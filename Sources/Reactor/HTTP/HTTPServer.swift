@@ -138,13 +138,14 @@ package final class HTTPServer: @unchecked Sendable {
         lws_set_opaque_user_data(wsi, Unmanaged.passRetained(LibraryObject.connection(connection).boxed).toOpaque())
     }
 
-    /// Cuts clients that had their time, as long as there are any.
+    /// Cuts clients that had their time and asks silent ones whether they are there, as long as there are any.
     private func sweep() {
         isSweeping = true
-        let period = max(.milliseconds(50), min(options.requestMax, options.keepAliveMax) / 8)
+        let shortest = min(options.requestMax, options.keepAliveMax, options.pingInterval)
+        let period = max(.milliseconds(50), shortest / 8)
         _ = thread.schedule(at: thread.now() + period) { [self] in
             let now = thread.now()
-            for connection in connections.values where connection.isOverdue(at: now) { connection.kill() }
+            for connection in connections.values { connection.expire(at: now) }
             isSweeping = false
             if !connections.isEmpty { sweep() }
         }
@@ -209,7 +210,7 @@ extension HTTPConnection {
         case LWS_CALLBACK_HTTP_WRITEABLE, LWS_CALLBACK_SERVER_WRITEABLE: writable()
         case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: confirmUpgrade()
         case LWS_CALLBACK_ESTABLISHED: upgraded()
-        case LWS_CALLBACK_TIMER: pingIsDue()
+        case LWS_CALLBACK_RECEIVE_PONG: isHeard()
         case LWS_CALLBACK_RECEIVE: messageArrived(bytes)
         case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: peerCloses(bytes)
         default: 0
