@@ -70,6 +70,9 @@ package final class ICEAgent {
     /// The longest gap between datagrams on it lately; nil until there were two.
     var usualGap: MediaTime?
     var selectedSince: Instant?
+    /// Where the peer's data comes from of late, if that is not the selected pair.
+    var detour: Detour?
+    var nextDetourCheckAt: Instant?
     var firstValidAt: Instant?
     var nextConsentAt: Instant?
     var nextProbeAt: Instant?
