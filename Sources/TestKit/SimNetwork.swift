@@ -181,6 +181,9 @@ package final class SimMachine: Host, Loop, @unchecked Sendable {
 
     var allSockets: [SimSockets] { sets.compactMap(\.value) }
 
+    /// Paths that are reserved at any of its sockets.
+    package var reservedPaths: Set<NetworkPath> { allSockets.reduce(into: []) { $0.formUnion($1.reserved) } }
+
     /// Some ports that were not given out lately.
     func takePorts() -> [UInt16] {
         let first = nextPort

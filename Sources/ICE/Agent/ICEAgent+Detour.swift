@@ -18,6 +18,9 @@ extension ICEAgent {
     private static let detourInterval = MediaTime.milliseconds(50)
     /// An answer that took longer is of no use: others have been asked for since.
     static let singleLife = MediaTime.milliseconds(2000)
+    /// A pair in use that was silent for so long, while data came another way that was checked since, is not the peer's any
+    /// more. Less than `quiet`, which is for those who know nothing else: feedback comes ten times a second or less.
+    static let detourSilence = MediaTime.milliseconds(300)
     /// The way of another detour is forgotten when it said nothing for so long.
     private static let detourLife = MediaTime.milliseconds(500)
 
@@ -51,7 +54,8 @@ extension ICEAgent {
     func followDetour(at now: Instant) {
         guard let detour, !configuration.isLite, let new = index(ofPair: detour.pairID),
             pairs[new].state == .succeeded, let old = index(ofPair: selectedID), old != new, !isFromBefore(new),
-            !isFromBefore(old), pairs[old].nomination > 0, silence(old, at: now) >= quiet, now - detour.heard < quiet
+            !isFromBefore(old), pairs[old].nomination > 0, silence(old, at: now) >= ICEAgent.detourSilence,
+            now - detour.heard < silence(old, at: now)
         else { return }
         if role == .controlling {
             // The peer must hear of it, like of any nomination; others that once worked are not better.
@@ -67,6 +71,14 @@ extension ICEAgent {
         if let selectedPath {
             self.detour = Detour(path: selectedPath, pairID: pairs[old].id, heard: selectedHeard ?? now)
         }
+    }
+
+    /// When a detour that was checked may be followed.
+    func nextDetour() -> Instant? {
+        guard let detour, let new = index(ofPair: detour.pairID), pairs[new].state == .succeeded,
+            let old = index(ofPair: selectedID), old != new
+        else { return nil }
+        return pairs[old].heard(selectedHeard).map { $0 + ICEAgent.detourSilence }
     }
 
     /// How long the way in use has said nothing; nil where there is none.

@@ -265,6 +265,7 @@ package final class ICEAgent {
         takeOnce(selectedID == nil && !isFailed ? patienceEndsAt : nil)
         takeOnce(nextNominationDeadline())
         takeOnce(nextConclusion())
+        takeOnce(nextDetour())
         take(nextMaintenance())
         // Whatever is still due after `expire` had its turn is late by a millisecond rather than a loop without end.
         let soonest = Instant(nanoseconds: lastExpiredAt.nanoseconds &+ 1_000_000)
