@@ -46,6 +46,12 @@ package protocol LoopNetwork: AnyObject, Sendable {
     func close(_ transport: NetworkPath.Transport, _ address: SocketAddress)
     /// Closes one TCP connection, after what was queued for it has been offered to the kernel once more; nobody is told.
     func disconnect(_ path: NetworkPath)
+    /// From now on datagrams over this UDP path wait for us in a queue of their own: a flood of a stranger's cannot push
+    /// them out. Datagrams over other paths of that socket must look like STUN, DTLS, RTP or RTCP to be received at all
+    /// (RFC 7983). Begins some tenths of a second later; where the system cannot, nothing changes.
+    func reserve(_ path: NetworkPath)
+    /// Ends that; closing the socket does too.
+    func release(_ path: NetworkPath)
     /// Queues a datagram (copied) for the end of the loop's turn, or bytes for a TCP stream. What the kernel does not
     /// take is dropped and counted (UDP), or kept up to a bound, beyond which the connection is closed (TCP).
     func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath)
@@ -130,6 +136,8 @@ package struct NetworkCounters: Hashable, Sendable {
     package var droppedNoSocket = 0
     /// Not sent: the kernel refused (no route, too long for the interface, a firewall).
     package var droppedRefused = 0
+    /// Times that the system would not keep reserved paths apart.
+    package var reservationsRefused = 0
     /// TCP connections closed at the limit of how many there may be.
     package var connectionsRefused = 0
     /// TCP connections closed because the other side did not read what was queued for it.
@@ -175,6 +183,9 @@ package final class NoNetwork: LoopNetwork {
 }
 
 extension LoopNetwork {
+    /// Where there are no floods.
+    package func reserve(_ path: NetworkPath) {}
+    package func release(_ path: NetworkPath) {}
     /// Where interfaces have no names.
     package func addresses(ofInterfaces names: [String]) -> [IPAddress] { [] }
 }

@@ -62,6 +62,7 @@ package final class SimNetwork: @unchecked Sendable {
         var packet = packet
         // Neighbours behind one NAT, and a machine's own addresses, need no translation.
         if let neighbour = sender.neighbour(packet.destination.ip) { return neighbour.arrive(packet, at: now) }
+        if let letsOut = sender.nat?.letsOut, !letsOut(packet.bytes) { return }
         if let nat = sender.nat { packet.source = nat.out(packet.source, to: packet.destination, at: now) }
         guard let receiver = machines[packet.destination.ip] else {
             undeliverable += 1
@@ -109,6 +110,8 @@ package final class SimNAT: @unchecked Sendable {
     private var mappings: [UInt16: Mapping] = [:]
     private var nextPort: UInt16 = 20_000
     fileprivate var machines: [SimMachine] = []
+    /// What of its machines' datagrams goes out; nil: everything.
+    package var letsOut: (@Sendable ([UInt8]) -> Bool)?
 
     package init(_ kind: Kind, address: IPAddress, lifetime: MediaTime = .seconds(30)) {
         self.kind = kind
@@ -177,6 +180,9 @@ package final class SimMachine: Host, Loop, @unchecked Sendable {
     }
 
     var allSockets: [SimSockets] { sets.compactMap(\.value) }
+
+    /// Paths that are reserved at any of its sockets.
+    package var reservedPaths: Set<NetworkPath> { allSockets.reduce(into: []) { $0.formUnion($1.reserved) } }
 
     /// Some ports that were not given out lately.
     func takePorts() -> [UInt16] {

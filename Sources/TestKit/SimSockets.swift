@@ -21,6 +21,7 @@ final class SimSockets: LoopNetwork, @unchecked Sendable {
     private(set) var counters = NetworkCounters()
     private var datagramSockets: Set<SocketAddress> = []
     private var listeners: Set<SocketAddress> = []
+    private(set) var reserved: Set<NetworkPath> = []
     private var streams: [NetworkPath: Stream] = [:]
     /// One way of a stream between two machines, whatever their lines are like.
     private static let streamDelay = MediaTime.milliseconds(25)
@@ -73,6 +74,9 @@ final class SimSockets: LoopNetwork, @unchecked Sendable {
     func close(_ transport: NetworkPath.Transport, _ address: SocketAddress) {
         if transport == .udp { datagramSockets.remove(address) } else { listeners.remove(address) }
     }
+
+    func reserve(_ path: NetworkPath) { reserved.insert(path) }
+    func release(_ path: NetworkPath) { reserved.remove(path) }
 
     // MARK: Datagrams
 

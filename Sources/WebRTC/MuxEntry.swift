@@ -10,9 +10,16 @@ final class MuxEntry {
     var claims: Set<SocketAddress> = []
     var sockets: Set<NetworkPath> = []
     var ownSockets: [SocketAddress] = []
+    /// The path that is in use.
+    var used: NetworkPath?
+    /// The same, if its datagrams are kept apart from strangers'.
+    var reserved: NetworkPath?
     /// Its names in `byUfrag`: the present one, and that of before a restart while it is valid.
     var ufrag: String
     var previousUfrag: String?
+    /// SSRCs that it sends by, as of this revision of its peer's.
+    var sources: Set<UInt32> = []
+    var sourcesRevision = 0
     var timer: (id: TimerID, at: Instant)?
     var isChanged = false
     /// Made once: timers are set all the time.
@@ -30,5 +37,7 @@ package struct UDPMuxCounters: Hashable, Sendable {
     /// Asked for one peer over the path of another.
     package var takenPath = 0
     package var brokenStreams = 0
+    /// Media of a known peer from an address that it has not proved to be its own: taken in.
+    package var strays = 0
     package init() {}
 }

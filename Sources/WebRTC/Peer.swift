@@ -39,6 +39,13 @@ package final class Peer {
     package private(set) var data = DataChannels()
     package private(set) var dtls: DTLSConnection
     package private(set) var srtp = SRTPContext()
+    /// Another number whenever `srtp.sources` has changed.
+    package var sourcesRevision: Int { pastRevisions &+ srtp.sourcesRevision }
+    private var pastRevisions = 0
+    private var strayFailures = SecondBudget()
+    /// Packets in a second from unknown addresses with one of our sources' SSRCs and a tag that does not fit. More are
+    /// not looked at: somebody knows the SSRC, and not the key.
+    private static let strayFailuresMax = 20
     package private(set) var counters = PeerCounters()
     /// Our own shared ports. A remote candidate that is one of them is another peer of this server: both would have the
     /// same pair of addresses, so each needs a socket of its own.
@@ -85,6 +92,7 @@ package final class Peer {
             while let event = data.pollEvent() { events.append(.data(event)) }
             data = DataChannels()
             dtls = DTLSConnection(context: configuration.dtls)
+            pastRevisions &+= srtp.sourcesRevision &+ 1
             srtp = SRTPContext()
             hasStartedDTLS = false
         }
@@ -162,10 +170,30 @@ package final class Peer {
         return false
     }
 
-    private func receiveSRTP(_ packet: UnsafeMutableRawBufferPointer, at now: Instant) {
+    /// Media from an address that nobody is known at, by its SSRC perhaps this peer's; changed in place. Only a tag that
+    /// fits makes it ours: then it is taken in, and the address is checked. Returns whether it was.
+    package func receiveStray(
+        _ packet: UnsafeMutableRawBufferPointer, over path: NetworkPath, at now: Instant
+    ) -> Bool {
+        guard ice.selectedRoute != nil, srtp.isReady, strayFailures.hasLeft(Peer.strayFailuresMax, at: now) else {
+            return false
+        }
+        let count = packet.count
+        guard receiveSRTP(packet, at: now) else {
+            _ = strayFailures.take(Peer.strayFailuresMax, at: now)
+            return false
+        }
+        counters.packetsReceived += 1
+        counters.bytesReceived += count
+        ice.heardAuthentic(over: path, at: now)
+        return true
+    }
+
+    @discardableResult
+    private func receiveSRTP(_ packet: UnsafeMutableRawBufferPointer, at now: Instant) -> Bool {
         guard srtp.isReady else {
             counters.early += 1
-            return
+            return false
         }
         do throws(SRTPContext.Failure) {
             if RTCPPacket.isRTCP(UnsafeRawBufferPointer(packet).bytes) {
@@ -175,8 +203,10 @@ package final class Peer {
                 let count = try srtp.unprotectRTP(packet)
                 session.receiveRTP(UnsafeRawBufferPointer(rebasing: packet[..<count]).bytes, at: now)
             }
+            return true
         } catch {
             counters.unprotectable += 1
+            return false
         }
     }
 

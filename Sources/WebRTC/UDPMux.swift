@@ -18,7 +18,7 @@ package protocol MuxClient: AnyObject {
 package final class UDPMux: NetworkReceiver, @unchecked Sendable {
     // Sendable: every call is made on `loop`, which `checkIsolated` in the entry points proves.
     private let loop: any Loop
-    private let network: any LoopNetwork
+    let network: any LoopNetwork
     private let clock: @Sendable () -> Instant
     private let unixSeconds: @Sendable () -> Int64
     /// Whom TURN servers over TLS must be certified by.
@@ -29,7 +29,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
     /// Where peers can reach us: one address per interface.
     package private(set) var udpAddresses: [SocketAddress] = []
     package private(set) var tcpAddresses: [SocketAddress] = []
-    package private(set) var counters = UDPMuxCounters()
+    package internal(set) var counters = UDPMuxCounters()
 
     private struct Stream {
         var framer: StreamFramer
@@ -47,6 +47,9 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
     private var byTag: [UInt32: MuxEntry] = [:]
     /// Who was first to have that address on its other side.
     private var claims: [SocketAddress: MuxEntry] = [:]
+    var sources = MuxSources()
+    /// What packets of shared SSRCs may still cost.
+    var strayBudget = SecondBudget()
     private var streams: [NetworkPath: Stream] = [:]
     /// TCP connections being made, by their local address.
     private var opening: [SocketAddress: (entry: Int, connection: ICEConnection)] = [:]
@@ -110,6 +113,8 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
             client.peer.drain(at: now) { send($0, $1) }
             byTag[client.peer.ice.transactionTag] = nil
         }
+        reserve(nil, for: entry)
+        sources.set([], of: entry)
         if let timer = entry.timer { loop.cancel(timer.id) }
         byUfrag[entry.ufrag] = nil
         if let old = entry.previousUfrag { byUfrag[old] = nil }
@@ -129,7 +134,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         if !isTurning { settle(at: clock()) }
     }
 
-    private func note(_ entry: MuxEntry) {
+    func note(_ entry: MuxEntry) {
         guard !entry.isChanged else { return }
         entry.isChanged = true
         changed.append(entry)
@@ -149,6 +154,11 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
             client.peerChanged(at: now)
             guard entries[entry.number] != nil else { continue }
             peer.drain(at: now) { send($0, $1) }
+            reserve(peer.ice.selectedRoute?.path, for: entry)
+            if entry.sourcesRevision != peer.sourcesRevision {
+                entry.sourcesRevision = peer.sourcesRevision
+                sources.set(peer.srtp.sources, of: entry)
+            }
             setTimer(entry, peer, at: now)
         }
         changed.removeAll(keepingCapacity: true)
@@ -361,9 +371,10 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         guard bytes.count > 0 else { return }
         let known = byPath[path]
         if bytes[0] > 3 {
-            // Only STUN can tell whom it is for where nobody is known: a flood of anything else ends here.
+            // Only STUN can tell whom it is for where nobody is known, and media of a source that is: a flood of
+            // anything else ends here.
             guard let known else {
-                counters.unknownPeer += 1
+                if !takeStray(bytes, over: path, at: now) { counters.unknownPeer += 1 }
                 return
             }
             known.client?.peer.receive(bytes, over: path, at: now)

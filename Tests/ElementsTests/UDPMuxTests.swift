@@ -15,14 +15,16 @@ import WebRTC
         let network: SimNetwork
         let context: DTLSContext
         private(set) var clients: [Client] = []
+        private(set) var machines: [SimMachine] = []
 
         init() throws {
             network = SimNetwork(sim, seed: 1)
             context = try DTLSContext(certificate: .selfSigned(.ecdsaP256, unixSeconds: 1_700_000_000))
         }
 
-        func add(_ role: ICERole, _ address: UInt32, turn: [TURNServer] = []) {
-            let machine = network.machine([IPAddress(v4: address)])
+        func add(_ role: ICERole, _ address: UInt32, turn: [TURNServer] = [], nat: SimNAT? = nil) {
+            let machine = network.machine([IPAddress(v4: address)], nat: nat)
+            machines.append(machine)
             perform { [self] in
                 guard
                     let mux = try? UDPMux(
@@ -127,6 +129,32 @@ import WebRTC
         #expect(one.peer.ice.selectedRoute != nil && other.peer.ice.state == .ready)
         rig.perform { one.mux.remove(one.number, at: rig.sim.now()) }
         #expect(one.mux.nameCount == 0)
+    }
+
+    @Test("The way in use is reserved, and no other", arguments: [ICERole.controlling, .controlled])
+    func reservations(_ role: ICERole) throws {
+        let rig = try Rig()
+        let nat = SimNAT(.restricted, address: IPAddress(v4: 0xC000_0209))
+        rig.add(role, 0xC000_0201)
+        rig.add(role == .controlling ? .controlled : .controlling, 0x0A00_0002, nat: nat)
+        #expect(rig.machines[0].reservedPaths.isEmpty)
+        rig.introduce()
+        rig.wait(3)
+        let (one, other) = (rig.clients[0], rig.clients[1])
+        let first = try #require(one.peer.ice.selectedRoute?.path)
+        #expect(rig.machines[0].reservedPaths == [first] && rig.machines[1].reservedPaths.count == 1)
+        // The other side's address changes.
+        rig.perform { rig.network.move(nat, to: IPAddress(v4: 0xC000_020A)) }
+        rig.wait(10)
+        let second = try #require(one.peer.ice.selectedRoute?.path)
+        #expect(second != first && rig.machines[0].reservedPaths == [second])
+        // It leaves without a word, and consent ends.
+        rig.perform { other.mux.remove(other.number, at: rig.sim.now()) }
+        #expect(rig.machines[1].reservedPaths.isEmpty)
+        rig.wait(20)
+        #expect(rig.machines[0].reservedPaths == [second])
+        rig.wait(20)
+        #expect(one.peer.ice.selectedRoute == nil && rig.machines[0].reservedPaths.isEmpty)
     }
 
     /// A TURN server that takes connections and says nothing.

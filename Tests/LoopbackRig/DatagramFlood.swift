@@ -3,9 +3,20 @@ package import Core
 import Glibc
 import Reactor
 
-/// Sends datagrams nobody asked for to one address, from many ports, so many a second as asked for: random bytes, and
-/// what looks like STUN, DTLS, RTP and RTCP. On a thread of its own, which the system calls of `sendmmsg` hardly fill.
+/// Sends datagrams nobody asked for to one address, from many ports, so many a second as asked for. On a thread of its
+/// own, which the system calls of `sendmmsg` hardly fill.
 package final class DatagramFlood: Sendable {
+    /// What the datagrams look like.
+    package enum Shape: Hashable, Sendable {
+        /// Bytes by chance.
+        case random
+        /// RTP from sources by chance.
+        case rtp
+        /// Binding requests for the peer of this name, with an integrity that is not right.
+        case stun(ufrag: String)
+        /// Random bytes, STUN for nobody, DTLS, RTP and RTCP in turn.
+        case mixed
+    }
     package struct Outcome: Sendable {
         package var sent = 0
         package var seconds = 0.0
@@ -25,11 +36,13 @@ package final class DatagramFlood: Sendable {
     private static let kinds = 1000
 
     /// Sends until `seconds` have passed or `stop` was called, and returns what it reached.
-    package func run(to address: SocketAddress, perSecond: Int, seconds: Double, seed: UInt64 = 1) async -> Outcome {
+    package func run(
+        to address: SocketAddress, shape: Shape = .mixed, perSecond: Int, seconds: Double, seed: UInt64 = 1
+    ) async -> Outcome {
         await withCheckedContinuation { continuation in
             let executor = SystemHost.thread(named: "flood")
             Task(executorPreference: executor) { [self] in
-                send(to: address, perSecond: perSecond, seconds: seconds, seed: seed)
+                send(to: address, shape, perSecond: perSecond, seconds: seconds, seed: seed)
                 continuation.resume(returning: outcome.withLock { $0 })
             }
         }
@@ -37,7 +50,7 @@ package final class DatagramFlood: Sendable {
 
     package func stop() { isStopped.withLock { $0 = true } }
 
-    private func send(to address: SocketAddress, perSecond: Int, seconds: Double, seed: UInt64) {
+    private func send(to address: SocketAddress, _ shape: Shape, perSecond: Int, seconds: Double, seed: UInt64) {
         // As from another machine: before everything else, where we may.
         _ = clinux_nice_thread(-19)
         var local = clinux_address(high: 0, low: 0xFFFF_7F00_0001, scope: 0, port: 0)
@@ -46,7 +59,7 @@ package final class DatagramFlood: Sendable {
         defer { for socket in sockets { close(socket) } }
         guard !sockets.isEmpty else { return }
         var random = SeededRandom(seed: seed)
-        let datagrams = (0..<DatagramFlood.kinds).map { DatagramFlood.datagram($0, &random) }
+        let datagrams = (0..<DatagramFlood.kinds).map { DatagramFlood.datagram($0, shape, &random) }
         let memory = datagrams.map { bytes in
             let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: bytes.count)
             copy.initialize(from: bytes, count: bytes.count)
@@ -90,20 +103,34 @@ package final class DatagramFlood: Sendable {
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
-    /// Each of five kinds in turn.
-    private static func datagram(_ number: Int, _ random: inout SeededRandom) -> [UInt8] {
+    private static func datagram(_ number: Int, _ shape: Shape, _ random: inout SeededRandom) -> [UInt8] {
         var bytes = (0..<Int(20 + random.next() % 1100)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-        switch number % 5 {
-        case 0: break
-        case 1:
-            // A binding request with a user name nobody has and an integrity of the right form.
-            bytes = [0, 1, 0, 36, 0x21, 0x12, 0xA4, 0x42] + bytes.prefix(12)
-            bytes += [0, 6, 0, 8] + (0..<4).map { _ in UInt8(97 + random.next() % 26) } + Array(":abc".utf8)
-            bytes += [0, 8, 0, 20] + (0..<20).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-        case 2: bytes.replaceSubrange(0..<3, with: [UInt8(20 + random.next() % 4), 0xFE, 0xFD])
-        case 3: bytes.replaceSubrange(0..<2, with: [0x80, UInt8(96 + random.next() % 32)])
-        default: bytes.replaceSubrange(0..<2, with: [0x80, UInt8(200 + random.next() % 7)])
+        switch (shape, number % 5) {
+        case (.random, _), (.mixed, 0): break
+        case (.stun(let ufrag), _): return request(for: ufrag, &random)
+        case (.mixed, 1): return request(for: stranger(&random), &random)
+        case (.mixed, 2): bytes.replaceSubrange(0..<3, with: [UInt8(20 + random.next() % 4), 0xFE, 0xFD])
+        case (.rtp, _), (.mixed, 3): bytes.replaceSubrange(0..<2, with: [0x80, UInt8(96 + random.next() % 32)])
+        case (.mixed, _): bytes.replaceSubrange(0..<2, with: [0x80, UInt8(200 + random.next() % 7)])
         }
         return bytes
+    }
+
+    /// A binding request as ICE's (RFC 8445, section 7.2.2), with an integrity of the right form.
+    private static func request(for ufrag: String, _ random: inout SeededRandom) -> [UInt8] {
+        let username = Array("\(ufrag):abcd".utf8)
+        let padded = username + [UInt8](repeating: 0, count: -username.count & 3)
+        let attributes = [0, 6, 0, UInt8(username.count)] + padded + [0, 0x24, 0, 4, 110, 0, 1, 255] + [0, 8, 0, 20]
+        let count = attributes.count + 20
+        let header = [0, 1, 0, UInt8(count), 0x21, 0x12, 0xA4, 0x42]
+        return header + noise(12, &random) + attributes + noise(20, &random)
+    }
+
+    private static func stranger(_ random: inout SeededRandom) -> String {
+        String(decoding: (0..<4).map { _ in UInt8(97 + random.next() % 26) }, as: UTF8.self)
+    }
+
+    private static func noise(_ count: Int, _ random: inout SeededRandom) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
     }
 }

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -141,6 +142,56 @@ int clinux_open_datagram(const clinux_address *local, const clinux_socket_option
         else set_int(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
     }
     return bind_to(descriptor, local) ? fail(descriptor) : descriptor;
+}
+
+int clinux_open_twin(int descriptor, const clinux_socket_options *options) {
+    clinux_address local;
+    int error = clinux_local_address(descriptor, &local);
+    if (error) return error;
+    // Only now may the port have a second socket: when the first was bound, somebody else's would have been an error.
+    set_int(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+    clinux_socket_options shared = *options;
+    shared.shares_port = 1;
+    int twin = clinux_open_datagram(&local, &shared);
+    if (twin < 0) set_int(descriptor, SOL_SOCKET, SO_REUSEPORT, 0);
+    return twin;
+}
+
+_Static_assert(sizeof(clinux_instruction) == sizeof(struct sock_filter), "an instruction is one of the kernel's");
+
+static int attach(int descriptor, int name, const clinux_instruction *program, uint16_t count) {
+    struct sock_fprog whole = {count, (struct sock_filter *)program};
+    return setsockopt(descriptor, SOL_SOCKET, name, &whole, sizeof whole) ? -errno : 0;
+}
+
+int clinux_steer(int descriptor, const clinux_instruction *program, uint16_t count) {
+    return attach(descriptor, SO_ATTACH_REUSEPORT_CBPF, program, count);
+}
+
+int clinux_admit_only_peers(int descriptor) {
+    // A socket's filter sees the UDP header first. What is too short for a load is dropped. `0xFFFF`: all of it.
+    enum { payload = 8, keep = 0xFFFF };
+    static const clinux_instruction program[] = {
+        {BPF_LD | BPF_W | BPF_LEN, 0, 0, 0},
+        // The shortest of all is STUN's header, 20 bytes; SRTCP with its tag is longer.
+        {BPF_JMP | BPF_JGE | BPF_K, 0, 10, payload + 20},
+        {BPF_LD | BPF_B | BPF_ABS, 0, 0, payload},
+        // 128...191: RTP and RTCP.
+        {BPF_JMP | BPF_JGE | BPF_K, 0, 1, 128},
+        {BPF_JMP | BPF_JGE | BPF_K, 7, 8, 192},
+        // 0...3: STUN, with its magic cookie.
+        {BPF_JMP | BPF_JGE | BPF_K, 2, 0, 4},
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, payload + 4},
+        {BPF_JMP | BPF_JEQ | BPF_K, 5, 4, 0x2112A442},
+        // 20...26: DTLS, whose version begins with 254.
+        {BPF_JMP | BPF_JGE | BPF_K, 0, 3, 20},
+        {BPF_JMP | BPF_JGE | BPF_K, 2, 0, 27},
+        {BPF_LD | BPF_B | BPF_ABS, 0, 0, payload + 1},
+        {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 254},
+        {BPF_RET | BPF_K, 0, 0, 0},
+        {BPF_RET | BPF_K, 0, 0, keep},
+    };
+    return attach(descriptor, SO_ATTACH_FILTER, program, sizeof program / sizeof *program);
 }
 
 int clinux_open_listener(const clinux_address *local, int backlog) {

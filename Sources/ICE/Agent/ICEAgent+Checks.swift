@@ -15,6 +15,8 @@ struct CheckTransaction {
     var nextAt: Instant
     /// No longer retransmitted; a late answer still counts (RFC 8445, section 7.3.1.4).
     var isCancelled = false
+    /// Never retransmitted: what led to it was not STUN, and leads to the next one.
+    var isSingle = false
 }
 
 /// A check without retransmission: consent, and whether the way is still there (RFC 7675, section 5.1).
@@ -112,7 +114,8 @@ extension ICEAgent {
         }
     }
 
-    private func sendCheck(_ index: Int, at now: Instant) {
+    /// Sends a check on a pair; a `single` one is not retransmitted.
+    func sendCheck(_ index: Int, single: Bool = false, at now: Instant) {
         let id = nextTransactionID()
         let nominates = pairs[index].isNominating && role == .controlling
         guard let message = binding(pairs[index], id, nominates: nominates) else { return }
@@ -126,10 +129,12 @@ extension ICEAgent {
         }
         // Bounded by the pairs, each with one that is alive and the cancelled ones of its last seconds.
         if transactions.count > 4 * ICELimits.pairs { transactions.removeFirst() }
+        let wait = single ? ICEAgent.singleLife : rto
         transactions.append(
             CheckTransaction(
                 id: id, pairID: pairs[index].id, generation: session.generation, role: role, nominates: nominates,
-                message: message, way: pairs[index].way, firstSentAt: now, rto: rto, nextAt: now + rto))
+                message: message, way: pairs[index].way, firstSentAt: now, rto: rto, nextAt: now + wait,
+                isSingle: single))
         send(message, pairs[index].way)
     }
 
@@ -168,6 +173,11 @@ extension ICEAgent {
             let transaction = transactions[index]
             let isStream: Bool
             if case .direct(let path) = transaction.way { isStream = path.transport == .tcp } else { isStream = false }
+            if transaction.isSingle {
+                transactions.remove(at: index)
+                endSingle(transaction.pairID, at: now)
+                continue
+            }
             if transaction.sent >= ICEAgent.transmissionsMax || transaction.isCancelled {
                 transactions.remove(at: index)
                 if !transaction.isCancelled, let pair = self.index(ofPair: transaction.pairID) {
@@ -182,6 +192,14 @@ extension ICEAgent {
             // TCP repeats by itself; here only time passes.
             if !isStream { send(transaction.message, transaction.way) }
         }
+    }
+
+    /// A single check was not answered, and no other is on its way.
+    private func endSingle(_ pairID: Int, at now: Instant) {
+        guard !transactions.contains(where: { $0.pairID == pairID }), let index = index(ofPair: pairID),
+            pairs[index].state == .inProgress
+        else { return }
+        failPair(index, at: now)
     }
 
     func failPair(_ index: Int, at now: Instant) {

@@ -7,7 +7,11 @@ extension ICEAgent {
         guard bytes.byteCount > 0, !isClosed else { return drop(.malformed) }
         for turn in turnPaths where turn.path == path { return receiveRelayed(bytes, turn.client, at: now) }
         if STUNMessage.isSTUN(bytes) { return receiveSTUN(bytes, .direct(path), at: now) }
-        if path == selectedPath { heardData(at: now) }
+        if path == selectedPath {
+            heardData(at: now)
+        } else if detour?.path == path {
+            detour?.heard = now
+        }
         return .application(0..<bytes.byteCount)
     }
 
@@ -146,7 +150,7 @@ extension ICEAgent {
         }
     }
 
-    private func pairIndex(_ way: Way) -> Int? {
+    func pairIndex(_ way: Way) -> Int? {
         pairs.firstIndex { $0.way == way && $0.generation == session.generation }
     }
 
@@ -164,7 +168,7 @@ extension ICEAgent {
     }
 
     /// A pair for a check from an address or over a way that was not known (RFC 8445, section 7.3.1.3).
-    private func learn(_ way: Way, _ source: SocketAddress, _ priority: UInt32) -> Int? {
+    func learn(_ way: Way, _ source: SocketAddress, _ priority: UInt32) -> Int? {
         guard let local = localCandidate(of: way) else { return nil }
         let transport = local.candidate.transport
         let isTCP = transport == .tcp

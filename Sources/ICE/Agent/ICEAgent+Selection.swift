@@ -74,6 +74,7 @@ extension ICEAgent {
 
     /// Chooses among the pairs that work.
     func reselect(at now: Instant) {
+        followDetour(at: now)
         let current = index(ofPair: selectedID)
         var best: Int?
         for index in pairs.indices
@@ -184,7 +185,7 @@ extension ICEAgent {
     /// When `ready` may be said though better pairs are still being tried.
     func nextConclusion() -> Instant? { state == .connected ? selectedSince.map { $0 + ICEAgent.conclusion } : nil }
 
-    private func isFromBefore(_ index: Int) -> Bool { pairs[index].generation != session.generation }
+    func isFromBefore(_ index: Int) -> Bool { pairs[index].generation != session.generation }
 
     /// The controlling side's decision: the best pair that works, once nothing better is to be expected soon; and again
     /// when the chosen one dies or a better kind of way turns up.

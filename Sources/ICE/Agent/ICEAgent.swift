@@ -70,6 +70,9 @@ package final class ICEAgent {
     /// The longest gap between datagrams on it lately; nil until there were two.
     var usualGap: MediaTime?
     var selectedSince: Instant?
+    /// Where the peer's data comes from of late, if that is not the selected pair.
+    var detour: Detour?
+    var nextDetourCheckAt: Instant?
     var firstValidAt: Instant?
     var nextConsentAt: Instant?
     var nextProbeAt: Instant?
@@ -262,6 +265,7 @@ package final class ICEAgent {
         takeOnce(selectedID == nil && !isFailed ? patienceEndsAt : nil)
         takeOnce(nextNominationDeadline())
         takeOnce(nextConclusion())
+        takeOnce(nextDetour())
         take(nextMaintenance())
         // Whatever is still due after `expire` had its turn is late by a millisecond rather than a loop without end.
         let soonest = Instant(nanoseconds: lastExpiredAt.nanoseconds &+ 1_000_000)

@@ -112,6 +112,19 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
         }
     }
 
+    func reserve(_ path: NetworkPath) {
+        engine.loop.checkIsolated()
+        if path.transport == .udp { socket(for: path.local)?.reserve(path) }
+    }
+
+    func release(_ path: NetworkPath) {
+        engine.loop.checkIsolated()
+        if path.transport == .udp { socket(for: path.local)?.release(path) }
+    }
+
+    /// Paths of a socket that are kept apart, and those that wait for a place; tests watch it.
+    func reserved(at local: SocketAddress) -> [Int] { datagramSockets[local]?.reservedCounts ?? [] }
+
     func disconnect(_ path: NetworkPath) {
         engine.loop.checkIsolated()
         guard let connection = connections.removeValue(forKey: path) else { return }

@@ -10,8 +10,10 @@ final class UDPSocket: LoopDescriptor {
     private weak let network: SystemNetwork?
     private let engine: NetworkEngine
     /// -1 once closed.
-    private var descriptor: Int32
+    private(set) var descriptor: Int32
     private var token: WatchToken?
+    /// For peers whose datagrams are to be apart from strangers'.
+    private var reserved: ReservedPaths?
     private var backlog: DatagramBacklog?
     private var segments: Bool
     /// Runs that only went datagram by datagram; after some the kernel is not asked again.
@@ -40,6 +42,8 @@ final class UDPSocket: LoopDescriptor {
 
     func close() {
         guard descriptor >= 0 else { return }
+        reserved?.close()
+        reserved = nil
         if let token { engine.loop.unwatch(token, descriptor) }
         Glibc.close(descriptor)
         descriptor = -1
@@ -49,12 +53,30 @@ final class UDPSocket: LoopDescriptor {
     func ready(_ events: UInt32, at now: Instant) {
         if events & EPOLLOUT.rawValue != 0 { sendBacklog() }
         // ICMP errors (somebody's port is closed) come as an event without data; the failing call clears them.
-        if events & ~EPOLLOUT.rawValue != 0 { receive(at: now) }
+        if events & ~EPOLLOUT.rawValue != 0 { receive(from: descriptor, at: now) }
     }
+
+    // MARK: Reserving
+
+    /// What comes over this path is queued apart, if the system lets us.
+    func reserve(_ path: NetworkPath) {
+        // Sockets of other loops on the same port have a say in where datagrams go.
+        guard descriptor >= 0, !engine.options.sharesPorts else { return }
+        let reserved = self.reserved ?? ReservedPaths(self, engine)
+        self.reserved = reserved
+        reserved.add(path)
+    }
+
+    func release(_ path: NetworkPath) { reserved?.remove(path) }
+
+    var reservedCounts: [Int] { reserved.map { [$0.counts.listed, $0.counts.waiting] } ?? [0, 0] }
+
+    func refused() { network?.counters.reservationsRefused += 1 }
 
     // MARK: Receiving
 
-    private func receive(at now: Instant) {
+    /// Hands over a batch of our own descriptor, or of the one for reserved paths.
+    func receive(from descriptor: Int32, at now: Instant) {
         let count = clinux_receive_batch(descriptor, engine.slots, UInt32(NetworkEngine.batchMax))
         guard count > 0, let network else { return }
         let receiver = network.receiver
@@ -78,7 +100,7 @@ final class UDPSocket: LoopDescriptor {
             receiver.receive(
                 UnsafeMutableRawBufferPointer(start: datagram.bytes, count: Int(datagram.count)), over: path, at: now)
             // The receiver may have closed this very socket.
-            if descriptor < 0 { break }
+            if self.descriptor < 0 { break }
         }
         engine.touch(network)
     }

@@ -64,6 +64,10 @@ package final class SRTPContext {
 
     package private(set) var counters = Counters()
     package var isReady: Bool { inbound != nil }
+    /// SSRCs of which authentic packets came, RTCP's included.
+    package var sources: Set<UInt32> { inboundStreams.all }
+    /// Another number whenever `sources` has changed.
+    package var sourcesRevision: Int { inboundStreams.revision }
     private var inbound: srtp_t?
     private var outbound: srtp_t?
     private var inboundStreams = StreamSet()
@@ -193,8 +197,8 @@ package final class SRTPContext {
         if let outbound { srtp_dealloc(outbound) }
         inbound = nil
         outbound = nil
-        inboundStreams = StreamSet()
-        outboundStreams = StreamSet()
+        inboundStreams.removeAll()
+        outboundStreams.removeAll()
         sent = 0
     }
 
@@ -250,7 +254,8 @@ extension SRTPProfile {
 
 /// The SSRCs of one direction. Most packets are of the stream of the one before.
 private struct StreamSet {
-    private var all: Set<UInt32> = []
+    private(set) var all: Set<UInt32> = []
+    private(set) var revision = 0
     private var latest: UInt32?
 
     var count: Int { all.count }
@@ -264,11 +269,20 @@ private struct StreamSet {
 
     mutating func insert(_ ssrc: UInt32) {
         all.insert(ssrc)
+        revision += 1
         latest = ssrc
     }
 
     mutating func remove(_ ssrc: UInt32) -> Bool {
         if latest == ssrc { latest = nil }
-        return all.remove(ssrc) != nil
+        guard all.remove(ssrc) != nil else { return false }
+        revision += 1
+        return true
+    }
+
+    mutating func removeAll() {
+        all = []
+        latest = nil
+        revision += 1
     }
 }

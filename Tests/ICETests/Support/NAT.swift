@@ -20,6 +20,13 @@ final class NAT {
         self.publicIP = IPAddress(publicIP) ?? .anyV4
     }
 
+    /// Forgets what it has translated; from now on everything comes from other ports.
+    func restart() {
+        ports = [:]
+        inside = [:]
+        allowed = [:]
+    }
+
     /// What the world sees of a datagram that leaves.
     func outgoing(_ from: SocketAddress, to remote: SocketAddress) -> SocketAddress {
         let flow = Flow(inside: from, remote: kind == .symmetric ? remote : nil)

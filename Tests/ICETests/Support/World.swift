@@ -49,7 +49,8 @@ final class World {
             else { return }
             return write(bytes, id, toServer: streams[id]?.clientPath == path)
         }
-        guard !peer.isCut else { return }
+        if peer.isCut || peer.isContent && bytes.starts(with: [0, 1]) { return }
+        peer.destinations.append((path.remote, bytes.first ?? 0))
         var source = path.local
         if let nat = peer.nat {
             // Behind the same NAT there is a direct way.
@@ -168,6 +169,7 @@ final class World {
     private func receive(_ peer: Peer, _ bytes: [UInt8], _ path: NetworkPath) {
         if case .application(let range) = peer.agent.receive(bytes.span.bytes, over: path, at: now) {
             peer.data.append(Array(bytes[range]))
+            if path != peer.agent.selectedRoute?.path { peer.agent.heardAuthentic(over: path, at: now) }
         }
         drain(peer)
     }
@@ -195,6 +197,10 @@ final class Peer {
     var extraSockets: Set<SocketAddress> = []
     /// No datagram goes in or out.
     var isCut = false
+    /// It asks nothing: its binding requests do not leave.
+    var isContent = false
+    /// Where datagrams went, and their first bytes.
+    var destinations: [(to: SocketAddress, kind: UInt8)] = []
     var states: [(Instant, ICEState)] = []
     var candidates: [ICECandidate] = []
     var selected: [(local: ICECandidate, remote: ICECandidate)] = []

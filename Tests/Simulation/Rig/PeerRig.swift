@@ -238,7 +238,12 @@ package final class PeerRig: @unchecked Sendable {
         case .lines(let forward, let back):
             sender.machine.change(up: forward)
             receiver.machine.change(up: back)
-        case .senderMoves, .receiverMoves: network.move(nat, to: PeerRig.nextRouterAddress)
+        case .senderMoves, .receiverMoves:
+            network.move(nat, to: PeerRig.nextRouterAddress)
+            guard scenario.contentment > 0 else { return }
+            // Binding requests (RFC 8489, section 5).
+            nat.letsOut = { !$0.starts(with: [0, 1]) }
+            _ = sim.schedule(at: sim.now() + .seconds(scenario.contentment)) { [nat] in nat.letsOut = nil }
         }
     }
 

@@ -40,6 +40,8 @@ package struct Scenario: Sendable {
     package var changes: [(at: Double, Change)] = []
     /// From this moment on recovery is measured: the trouble is over, or the address has changed.
     package var restored: Double?
+    /// Seconds after a move in which whoever has moved sends no checks: browsers are content with a pair for that long.
+    package var contentment = 0.0
     /// Seconds of media.
     package var duration = 20.0
     package var bounds = Bounds()
@@ -64,7 +66,7 @@ package struct Scenario: Sendable {
 
     package static let all: [Scenario] = [
         loss(0), loss(2), loss(5), loss(10), loss(20), bursts, jitter, reordering, duplication, bottleneck, outage,
-        senderMoves, receiverMoves,
+        senderMoves, receiverMoves, contentSenderMoves, contentReceiverMoves,
     ]
 
     private static func loss(_ percent: Int) -> Scenario {
@@ -114,8 +116,12 @@ package struct Scenario: Sendable {
     private static let senderMoves = moves("sender-moves", .senderMoves)
     private static let receiverMoves = moves("receiver-moves", .receiverMoves)
 
-    private static func moves(_ name: String, _ change: Change) -> Scenario {
+    private static let contentSenderMoves = moves("content-sender-moves", .senderMoves, contentment: 2.5)
+    private static let contentReceiverMoves = moves("content-receiver-moves", .receiverMoves, contentment: 2.5)
+
+    private static func moves(_ name: String, _ change: Change, contentment: Double = 0) -> Scenario {
         var scenario = Scenario(name, bounds: Bounds(recovery: 1))
+        scenario.contentment = contentment
         scenario.changes = [(10, change)]
         scenario.restored = 10
         return scenario

@@ -24,6 +24,21 @@ int clinux_open_datagram(const clinux_address *local, const clinux_socket_option
 int clinux_open_listener(const clinux_address *local, int backlog);
 /// A non-blocking stream socket that connects from a local address (any port); or a negative errno.
 int clinux_open_connection(const clinux_address *local, const clinux_address *remote, const clinux_socket_options *options);
+/// One instruction of the kernel's packet filter, as in `struct sock_filter`.
+typedef struct {
+    uint16_t code;
+    uint8_t if_true, if_false;
+    uint32_t value;
+} clinux_instruction;
+/// A second socket on the address that a datagram socket is bound to: the kernel spreads what comes over both until
+/// `clinux_steer` says which. A negative errno where the system will not.
+int clinux_open_twin(int descriptor, const clinux_socket_options *options);
+/// A program says which of the two sockets a datagram goes to: 0 the first, 1 its twin (SO_ATTACH_REUSEPORT_CBPF). It
+/// replaces the one before at once. 0, or a negative errno.
+int clinux_steer(int descriptor, const clinux_instruction *program, uint16_t count);
+/// From now on the kernel drops, and counts, what is neither STUN with its cookie, nor DTLS 1.0 to 1.2, nor RTP or RTCP
+/// by its first bytes (RFC 7983). 0, or a negative errno.
+int clinux_admit_only_peers(int descriptor);
 /// The next accepted connection, non-blocking, options set; or a negative errno.
 int clinux_accept(int listener, const clinux_socket_options *options);
 /// The address a socket is bound to, and the one it is connected to; 0, or a negative errno.
