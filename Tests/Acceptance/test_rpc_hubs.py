@@ -86,7 +86,7 @@ def test_composite(server, tmp_path):
         await scene.set(hub, showLabels=True)
 
         async def written():
-            return numpy.abs((await scene.see(ports[0])).astype(int) - plain)[60:120, :80].max() > 60
+            return numpy.abs((await scene.see(ports[0])).astype(int) - plain)[30:60, :80].max() > 60
 
         await scene.until(written, what="no label was seen")
         assert (await scene.get(ports[0], "label"), await scene.get(hub, "showLabels")) == ("Ann Example", True)
