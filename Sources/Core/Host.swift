@@ -16,14 +16,15 @@ package protocol Host: AnyObject, Sendable {
     /// A thread for blocking calls on local files of the device that `path` lies on, so that a hanging mount blocks
     /// nobody but its own users.
     func disk(for path: String) -> any TaskExecutor
-    /// Gives memory that was freed back to the system, soon and on another thread. Nothing in virtual time.
-    func trimMemory()
+    /// Something large has gone: what it had may be given back to the system. May be called often. Nothing in virtual
+    /// time.
+    func memoryWasFreed()
     /// A thread of its own for blocking calls on a network input or output; it ends when the last reference goes.
     func ioThread(named name: String) -> any TaskExecutor
 }
 
 extension Host {
-    package func trimMemory() {}
+    package func memoryWasFreed() {}
 }
 
 /// What waits goes in this order; lower raw values first. Sound has a thread of its own.

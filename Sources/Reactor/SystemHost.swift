@@ -8,6 +8,7 @@ package final class SystemHost: Host {
     private let pool: WorkerPool
     private let turn = Lock(0)
     private let disks = Lock<[UInt64: BlockingThread]>([:])
+    private let memoryReturn = Lock(MemoryReturn())
     private let seedOverride: UInt64?
 
     /// - Parameters:
@@ -87,8 +88,18 @@ package final class SystemHost: Host {
         }
     }
 
-    package func trimMemory() {
-        Task(executorPreference: pool.executor(.files)) { clinux_trim_memory() }
+    package func memoryWasFreed() {
+        guard let time = memoryReturn.withLock({ $0.freed(at: now()) }) else { return }
+        let loop = loops[0]
+        loop.post { [self] in _ = loop.schedule(at: time) { [self] in returnMemory() } }
+    }
+
+    private func returnMemory() {
+        guard memoryReturn.withLock({ $0.isWorthIt(residentKiB: processMemoryKiB()) }) else { return }
+        Task(executorPreference: pool.executor(.files)) { [self] in
+            clinux_trim_memory()
+            memoryReturn.withLock { $0.trimmed(residentKiB: processMemoryKiB(), at: now()) }
+        }
     }
 
     package func ioThread(named name: String) -> any TaskExecutor { SystemHost.thread(named: name) }

@@ -126,9 +126,10 @@ class Scene:
         for source, sink in zip(chain, chain[1:]):
             await self.invoke(source, "connect", sink=sink, **more)
 
-    async def play(self, name, **more):
-        """A player of a clip, over and over, that runs."""
+    async def play(self, name, *events, **more):
+        """A player of a clip, over and over, that runs; subscribed to events before it does."""
         player = await self.new("PlayerEndpoint", uri=f"file://{clip(name)}", **{"loop": True, **more})
+        await self.subscribe(player, *events)
         await self.invoke(player, "play")
         return player
 

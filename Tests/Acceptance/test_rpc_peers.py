@@ -21,8 +21,6 @@ EVENTS = [
     "DataChannelOpened", "DataChannelClosed", "MediaFlowOutStateChanged", "MediaFlowInStateChanged", "Error",
 ]
 
-pytestmark = pytest.mark.long
-
 
 def without_candidates(sdp):
     return "".join(line for line in sdp.splitlines(True) if not line.startswith("a=candidate"))

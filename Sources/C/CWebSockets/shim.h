@@ -34,6 +34,25 @@ static inline struct lws *cwebsockets_adopt_file(struct lws_vhost *host, int des
     return lws_adopt_descriptor_vhost(host, LWS_ADOPT_RAW_FILE_DESC, fd, protocol, NULL);
 }
 
+/// A time at which a context's wait ends. All zero but for the context before its first use; stays where it is.
+typedef struct {
+    lws_sorted_usec_list_t entry;  // first: the library hands back its address
+    struct lws_context *context;
+} cwebsockets_alarm;
+
+/// The library serves what is due, then waits for what comes next, without an end where nothing does: an alarm that
+/// falls due in between would be slept over. So it interrupts the wait that follows.
+static inline void cwebsockets_ring(lws_sorted_usec_list_t *entry) {
+    lws_cancel_service(((cwebsockets_alarm *)entry)->context);
+}
+
+/// Ends a wait of the alarm's context in so many microseconds. To be called on the context's thread.
+static inline void cwebsockets_set_alarm(cwebsockets_alarm *alarm, int64_t microseconds) {
+    lws_sul_schedule(alarm->context, 0, &alarm->entry, cwebsockets_ring, microseconds);
+}
+
+static inline void cwebsockets_cancel_alarm(cwebsockets_alarm *alarm) { lws_sul_cancel(&alarm->entry); }
+
 static inline int cwebsockets_pem_out(BIO *bio, char *out, int size) {
     int count = BIO_read(bio, out, size - 1);
     BIO_free(bio);

@@ -86,7 +86,7 @@ package final class LiveDocument: LiveRoom {
     }
 
     package func thumbnail(of element: String) async -> Result<[UInt8], GraphError>? {
-        await pipeline.thumbnail(of: element)
+        await pipeline.glance(at: element)
     }
 
     // MARK: The end

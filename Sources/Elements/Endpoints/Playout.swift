@@ -80,7 +80,11 @@ final class Playout {
     init(_ element: Element, loops: Bool = false) {
         self.element = element
         self.loops = loops
-        for kind in Playout.kinds { element.addSource(kind).onRoom = { [unowned self] in readMore() } }
+        for kind in Playout.kinds {
+            let source = element.addSource(kind)
+            source.onRoom = { [unowned self] in readMore() }
+            if element.context.mode == .realTime { source.leadTime = Playout.leadTime }
+        }
     }
 
     private func source(_ kind: MediaKind) -> MediaSource? { element.outputs[kind]?.origin }

@@ -48,6 +48,7 @@ final class FilterLine<Command: Sendable, Finding: Sendable>: MediaSink {
     private let source: MediaSource
     private var stage: Stage<FilterInput<Command>, FilterOutput<Finding>>?
     private var isReleased = false
+    private var isAsked = false
     /// Few pictures wait, with room for a word about them: a filter that is slower than its input shows the newest.
     private static var picturesInFlightMax: Int { 5 }
     private static var blocksInFlightMax: Int { 50 }
@@ -68,6 +69,7 @@ final class FilterLine<Command: Sendable, Finding: Sendable>: MediaSink {
         element.addInput(kind, sink: self).isActive = false
         source.onDemand = { [unowned self] _ in update() }
         source.onRoom = { [unowned self] in askForMore() }
+        source.settledFrom = { [unowned self] in settledFrom }
         update()
     }
 
@@ -152,6 +154,14 @@ final class FilterLine<Command: Sendable, Finding: Sendable>: MediaSink {
             }
             source.push(item)
         }
+    }
+
+    /// When what comes in is; nil for a filter that feeds itself.
+    private var settledFrom: MediaTime? {
+        guard !isAsked else { return nil }
+        isAsked = true
+        defer { isAsked = false }
+        return input?.origin?.settledFrom()
     }
 
     // MARK: As a sink

@@ -9,6 +9,8 @@ final class PictureInput: HubInput {
     var onPicture: (MediaTime) -> Void = { _ in }
     /// The picture this input shows now.
     private(set) var current: VideoFrame?
+    /// When the first picture is due that came since the hub runs; nil before it.
+    private var freshFrom: MediaTime?
 
     init(port: HubPort, mode: PipelineMode) {
         // Offline nothing jitters: the picture that is shown next, and the one it is compared with.
@@ -20,6 +22,7 @@ final class PictureInput: HubInput {
         guard case .picture(let picture) = item else { return }
         advance(to: picture.pts)
         onPicture(picture.pts)
+        if freshFrom == nil, isSettled(picture.pts) { freshFrom = picture.pts }
         queue.push(picture)
     }
 
@@ -28,7 +31,21 @@ final class PictureInput: HubInput {
     override func reset() {
         super.reset()
         current = nil
+        freshFrom = nil
         queue.clear()
+    }
+
+    /// The hub begins to run: pictures that are here already are those of the last time.
+    func begin() { freshFrom = nil }
+
+    /// Whether it shows what its source shows now, or nothing is to come.
+    var isFresh: Bool {
+        if !isLinked || end != nil { return true }
+        return current.map { picture in freshFrom.map { picture.pts >= $0 } ?? false } ?? false
+    }
+
+    private func isSettled(_ time: MediaTime) -> Bool {
+        port.inputs[.video]?.origin?.settledFrom().map { time >= $0 } ?? false
     }
 
     /// Moves on to the picture due at `time`; after the end of the stream there is none.
@@ -69,6 +86,8 @@ final class CanvasProducer {
     private var clock: HubClock?
     private var isRunning = false
     private var phase: TickPhase
+    /// The first tick at which every input was fresh.
+    private var settledFrom: MediaTime?
     private static let canvasesInFlightMax = 2
 
     /// `compose` turns what the inputs show into a job: the hub's layout; nil while there is no canvas yet.
@@ -89,6 +108,7 @@ final class CanvasProducer {
         let view = CanvasView(MediaSource(element: hub, kind: .video), hiding: hidden)
         view.source.onDemand = { [unowned self, unowned view] _ in demandChanged(view) }
         view.source.onRoom = { [unowned self] in clock?.advance() }
+        view.source.settledFrom = { [unowned self] in settledFrom }
         if let size {
             view.source.setForm(.pictures(width: size.width, height: size.height, frameRate: rate))
         }
@@ -171,6 +191,8 @@ final class CanvasProducer {
         guard isWanted else { return stopClock() }
         let pacing = clock ?? makeClock()
         clock = pacing
+        settledFrom = nil
+        for input in inputs { input.begin() }
         for input in inputs { input.port.inputs[.video]?.isActive = true }
         pacing.start()
         pacing.advance()
@@ -213,6 +235,7 @@ final class CanvasProducer {
 
     private func tick(at time: MediaTime) {
         for input in inputs { input.show(at: time, interval: rate.interval) }
+        if settledFrom == nil, inputs.allSatisfy(\.isFresh) { settledFrom = time }
         for view in views {
             guard let stage = view.stage else { continue }
             let shown = view.hidden.map { hidden in inputs.filter { $0.port !== hidden } } ?? inputs

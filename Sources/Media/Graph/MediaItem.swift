@@ -14,10 +14,10 @@ package enum MediaItem: Sendable {
     /// The stream is over; its last frame was heard or seen until the given time. A watermark of infinity.
     case end(MediaTime)
 
-    /// When a frame is due; nil for what is no frame.
-    var pts: MediaTime? {
+    /// By when a frame has to be there: decoding time of coded frames, else when it is due. Nil for what is no frame.
+    var neededAt: MediaTime? {
         switch self {
-        case .encoded(let frame): frame.pts
+        case .encoded(let frame): frame.dts
         case .picture(let frame): frame.pts
         case .sound(let frame): frame.pts
         case .message, .format, .watermark, .end: nil

@@ -66,6 +66,7 @@ package actor MediaPipeline {
     /// in that of reference counts.
     isolated deinit {
         for element in context.elements.reversed() { element.release() }
+        context.silence()
     }
 }
 
@@ -120,11 +121,6 @@ package final class PipelineContext {
     /// The instant of pipeline time 0, on the host's clock.
     package let startedAt: Instant
     private var flowTimer: Timer?
-    /// Since memory was last given back.
-    private var hasReleased = false
-    private var trimmedAt = MediaTime.distantPast
-    /// It holds malloc up for some milliseconds.
-    private static let trimInterval = MediaTime.seconds(10)
 
     init(host: any Host, loop: any Loop, door: LoopDoor, configuration: PipelineConfiguration) {
         self.host = host
@@ -148,7 +144,7 @@ package final class PipelineContext {
         // A whole pipeline goes from the end.
         if let place = elements.lastIndex(where: { $0 === element }) { elements.remove(at: place) }
         if elementsByName[element.name] === element { elementsByName[element.name] = nil }
-        hasReleased = true
+        host.memoryWasFreed()
     }
     package func element(named name: String) -> Element? { elementsByName[name] }
 
@@ -200,6 +196,15 @@ package final class PipelineContext {
 
     package func removeBell(_ number: Int) { bells[number] = nil }
 
+    /// The pipeline has gone and nothing rings any more. What waits for a bell may be kept by nothing but that, and
+    /// keep this.
+    func silence() {
+        let unheard = bells
+        bells = [:]
+        // Whatever goes with them may still ask for something here.
+        withExtendedLifetime(unheard) {}
+    }
+
     // MARK: Stages
 
     /// `isListed` false: it happens once, and shall not push records of what goes on out of the list.
@@ -242,20 +247,11 @@ package final class PipelineContext {
         onEvent(PipelineEvent(element: element.name, className: element.className, detail: detail))
     }
 
-    /// Elements have gone: what they had serves others better.
-    private func trim() {
-        guard hasReleased, elements.isEmpty || now - trimmedAt >= PipelineContext.trimInterval else { return }
-        hasReleased = false
-        trimmedAt = now
-        host.trimMemory()
-    }
-
     /// Every two seconds: what has not moved since the last time is no longer flowing.
     private func watchFlow() {
         flowTimer = schedule(at: now + .seconds(2)) { [weak self] in
             guard let self else { return }
             flowTimer = nil
-            trim()
             guard !elements.isEmpty else { return }
             for element in elements { element.checkFlow() }
             watchFlow()

@@ -16,6 +16,12 @@ package final class MediaSource {
     /// A sink needs a key frame of the native rendition: at most one call per 500 ms.
     package var onKeyFrameRequest: () -> Void = {}
 
+    /// How long before it is needed the element hands on a frame; from then on a frame grows old.
+    package var leadTime = MediaTime.zero
+    /// From when on what this source makes of others shows them as they are; nil until it does. For who takes a single
+    /// picture: a hub that nobody looked at begins with pictures of the last look.
+    package var settledFrom: () -> MediaTime? = { .distantPast }
+
     /// For sound that comes in packets from a network.
     var reception: SoundReception?
     private(set) var renditions: [RenditionKey: Rendition] = [:]

@@ -3,18 +3,18 @@ package import Core
 /// Takes one decoded picture of a source, and leaves.
 ///
 /// What a hub or a filter shows depends on what comes in, and nothing is decoded for a hub that nobody looks at: its
-/// first pictures are those of the last look. So there the taker waits a moment for its inputs, and stays for another,
-/// so that whoever looks again soon sees what is there at once.
+/// first pictures are those of the last look. So there the taker waits until its inputs are there, for a moment at most,
+/// and stays for another, so that whoever looks again soon sees what is there at once.
 package final class PictureTaker: MediaSink {
     private weak var source: MediaSource?
     private var done: ((VideoFrame?) -> Void)?
     private var timer: PipelineContext.Timer?
     private let context: PipelineContext
-    /// Pictures before this time may be old ones.
+    /// Pictures before this time may be old ones, where the source does not say when they no longer are.
     private var settledAt = MediaTime.distantPast
     private var latest: VideoFrame?
     private let mayLinger: Bool
-    /// Time for the inputs of a hub to be asked for key frames and to be decoded.
+    /// Time for the inputs of a hub to be asked for key frames and to be decoded; some never send.
     private static let settlingTime = MediaTime.milliseconds(1000)
     private static let lingeringTime = MediaTime.seconds(2)
 
@@ -45,10 +45,14 @@ package final class PictureTaker: MediaSink {
         switch item {
         case .picture(let picture):
             guard done != nil else { return }
-            if context.now >= settledAt { finish(picture) } else { latest = picture }
+            if context.now >= settledAt || isSettled(picture) { finish(picture) } else { latest = picture }
         case .end: finish(latest, atOnce: true)
         default: break
         }
+    }
+
+    private func isSettled(_ picture: VideoFrame) -> Bool {
+        source?.settledFrom().map { picture.pts >= $0 } ?? false
     }
 
     private func finish(_ picture: VideoFrame?, atOnce: Bool = false) {

@@ -97,8 +97,8 @@ class Rendition {
             end = nil
             framesSent += 1
         }
-        if context.measuresLatency, let pts = item.pts {
-            let age = context.now - pts
+        if context.measuresLatency, let time = item.neededAt {
+            let age = context.now - (time - source.leadTime)
             latency = latency.map { $0 + (age - $0) / Rendition.latencyWeight } ?? age
         }
         // A sink may leave, or make another one leave, while it is handed something: the others still get theirs.

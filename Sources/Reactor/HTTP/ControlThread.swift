@@ -76,13 +76,16 @@ private final class ControlCore: @unchecked Sendable {
     var timers = TimerQueue<@Sendable () -> Void>()
     private let inbox = Lock(Inbox())
     private let clock: @Sendable () -> Instant
-    private let alarm = UnsafeMutablePointer<lws_sorted_usec_list_t>.allocate(capacity: 1)
+    private let alarm = UnsafeMutablePointer<cwebsockets_alarm>.allocate(capacity: 1)
+    /// The library waits for whole milliseconds, rounded down; so much later, in microseconds, and it wakes once when a
+    /// timer is due and not a hundred times in the fraction before.
+    private static let waitUnit: Int64 = 1000
     /// Headers of one request, its first line among them.
     private static let headerBytesMax: UInt16 = 16384
 
     init(log: Log, clock: @escaping @Sendable () -> Instant) {
         self.clock = clock
-        alarm.initialize(to: lws_sorted_usec_list_t())
+        alarm.initialize(to: cwebsockets_alarm())
         LibraryLog.route(to: log)
         var info = lws_context_creation_info()
         info.options = cwebsockets_context_options
@@ -91,6 +94,7 @@ private final class ControlCore: @unchecked Sendable {
         info.pt_serv_buf_size = 64 << 10
         guard let context = lws_create_context(&info) else { preconditionFailure("no memory for the control thread") }
         self.context = context
+        alarm.pointee.context = context
     }
 
     var isCurrent: Bool { inbox.withLock { $0.thread.map { pthread_equal(pthread_self(), $0) != 0 } ?? false } }
@@ -114,10 +118,13 @@ private final class ControlCore: @unchecked Sendable {
         while turn() {
             if let deadline = timers.nextDeadline {
                 let wait = max(0, (deadline - clock()).nanoseconds)
-                lws_sul_schedule(context, 0, alarm, { _ in }, wait / 1000 + 1)
+                cwebsockets_set_alarm(alarm, wait / 1000 + ControlCore.waitUnit)
+            } else {
+                cwebsockets_cancel_alarm(alarm)
             }
             lws_service(context, 0)
         }
+        cwebsockets_cancel_alarm(alarm)
         lws_context_destroy(context)
         alarm.deallocate()
     }

@@ -78,34 +78,3 @@ import Testing
         rig.run(0.2)
     }
 }
-
-@Suite struct ThumbnailTests {
-    @Test func thumbnail() throws {
-        let rig = TestRig()
-        let results = Lock<[Result<[UInt8], GraphError>]>([])
-        try rig.on { context in
-            let source = TestSource(context, name: "source", kinds: [.video])
-            let through = PassThrough(context, name: "through")
-            try source.connect(to: through)
-            source.live(luma: 120, width: 320, height: 240, until: .seconds(2))
-            through.thumbnail(width: 160) { result in results.withLock { $0.append(result) } }
-            PassThrough(context, name: "alone").thumbnail { result in results.withLock { $0.append(result) } }
-        }
-        // One second for a hub's inputs to settle, two in which whoever looks again need not wait.
-        rig.run(3.5)
-        try rig.on { context in
-            #expect(context.source().demand[.video] == [true, false], "asked for no longer than needed")
-            // No more pictures come: patience ends it.
-            context.get("through", Element.self).thumbnail(patience: .seconds(2)) { result in
-                results.withLock { $0.append(result) }
-            }
-        }
-        rig.run(3)
-        let found = results.withLock { $0 }
-        try #require(found.count == 3)
-        #expect(throws: GraphError.self) { try found[0].get() }
-        let jpeg = try found[1].get()
-        #expect(jpeg.starts(with: [0xFF, 0xD8, 0xFF]) && jpeg.suffix(2) == [0xFF, 0xD9])
-        #expect(throws: GraphError.self) { try found[2].get() }
-    }
-}

@@ -89,7 +89,7 @@ package final class Inspector: Sendable {
     }
 
     private func make(_ id: String) async -> Result<[UInt8], GraphError>? {
-        if let pipeline = await server.pipeline(of: id) { return await pipeline.thumbnail(of: id) }
+        if let pipeline = await server.pipeline(of: id) { return await pipeline.glance(at: id) }
         return await room.thumbnail(of: id)
     }
 }

@@ -227,11 +227,8 @@ extension NativeForm {
 }
 
 extension MediaPipeline {
-    /// What an element shows, as JPEG; nil where there is no such element.
-    func thumbnail(of name: String) async -> Result<[UInt8], GraphError>? {
-        guard let element = context.element(named: name) else { return nil }
-        return await withCheckedContinuation { continuation in
-            element.thumbnail(width: 320, quality: 70, patience: .seconds(3)) { continuation.resume(returning: $0) }
-        }
+    /// For the page that looks inside, which asks again soon.
+    func glance(at name: String) async -> Result<[UInt8], GraphError>? {
+        await thumbnail(of: name, width: 320, quality: 70, patience: .seconds(3))
     }
 }

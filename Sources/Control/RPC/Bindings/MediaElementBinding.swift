@@ -96,19 +96,11 @@ extension Bindings {
             },
             "dumpGstreamerDot": dumpGraph,
             "thumbnail": .slow { call throws(RPCError) in
-                let made = Lock<Result<[UInt8], GraphError>?>(nil)
-                try await call.perform { call throws(RPCError) in
-                    let element: Element = try call.element()
-                    element.thumbnail(width: call.arguments.int("width") ?? 320) { result in
-                        made.withLock { $0 = result }
-                    }
-                }
-                // It gives up by itself, unless the element is released meanwhile.
-                for _ in 0..<600 where made.withLock({ $0 == nil }) { await call.server.pause(.milliseconds(10)) }
-                switch made.withLock({ $0 }) {
+                let width = call.arguments.int("width") ?? 320
+                switch await call.pipeline?.thumbnail(of: call.id, width: width) {
                 case .success(let bytes): return .string(Base64Text.encode(bytes))
                 case .failure(let problem): throw .notSupported("\(problem)")
-                case nil: throw .notSupported("No picture came")
+                case nil: throw .objectNotFound(call.id)
                 }
             },
         ])
