@@ -170,8 +170,6 @@ struct Ladder {
     /// Rising.
     let rungs: [VideoSpecification]
 
-    /// Bits per pixel and picture at 1280×720 and 30 fps with 1.5 Mbit/s; smaller pictures need more.
-    private static let bitsPerPixel = 0.054
     /// No rung is smaller than this on its longer side.
     private static let sideMin = 160
 
@@ -181,12 +179,9 @@ struct Ladder {
         for step in [4, 2, 1] {
             let (w, h) = (width / step & ~1, height / step & ~1)
             guard step == 1 || max(w, h) >= Ladder.sideMin else { continue }
-            // 1500, 500 and 165 kbit/s at 720p: a third for a quarter of the pixels.
-            let pixels = Double(w * h)
-            let density = Ladder.bitsPerPixel * (921_600 / max(pixels, 1)).squareRoot().squareRoot()
-            let rate = max(100_000, Int(pixels * frameRate.value * density) / 10_000 * 10_000)
             var specification = VideoSpecification(
-                codec: codec, width: max(2, w), height: max(2, h), frameRate: frameRate, bitrate: rate)
+                codec: codec, width: max(2, w), height: max(2, h), frameRate: frameRate,
+                bitrate: VideoSpecification.usualBitrate(width: w, height: h, frameRate: frameRate))
             specification.isBaseline = codec == .h264
             rungs.append(specification)
         }

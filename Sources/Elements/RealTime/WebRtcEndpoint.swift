@@ -36,6 +36,8 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         /// Bits per second. The start is what nearly every line carries: the first probes find out within a fraction of a
         /// second whether it carries more, and a queue filled by too much takes seconds to drain.
         package var sendLimits = BandwidthEstimator.Limits(start: 300_000)
+        /// What its datagrams are marked with for routers (`PacketMark`); nil: as all of the server's.
+        package var dscp: UInt8?
         package init() {}
 
         /// The kind of key in the DTLS certificate: RSA, else ECDSA.
@@ -167,6 +169,7 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
             cname: capabilitiesWithoutPeer().cname)
         rtp.sendLimits = options.sendLimits
         var configuration = Peer.Configuration(role: role, dtls: dtls, session: rtp, seed: random.next())
+        configuration.dscp = options.dscp
         configuration.ice.isLite = services.options.isLite
         configuration.ice.stunServers = options.stunServers + services.options.stunServers
         configuration.ice.turnServers = options.turnServers + services.options.turnServers
