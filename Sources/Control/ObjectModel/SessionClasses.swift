@@ -53,7 +53,7 @@ enum SessionClasses {
             .init("mtu", .int32, .readWrite, "Largest RTP packet, in bytes."),
             .init(
                 "rembParams", .structure(ModelTypes.rembParams), .readWrite,
-                "Kurento's settings of its estimate of the line."),
+                "How the peer is told what it may send, by the losses of what comes from it."),
         ],
         methods: [.init("requestKeyframe", "Asks whoever produces the pictures for the peer for a key frame.")],
         events: ["MediaStateChanged", "ConnectionStateChanged"])

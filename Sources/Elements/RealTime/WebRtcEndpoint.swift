@@ -167,7 +167,7 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         var rtp = RTPSession.Configuration(
             seed: random.next(), origin: context.startedAt, epochSeconds: services.options.epochSeconds,
             cname: capabilitiesWithoutPeer().cname)
-        rtp.sendLimits = options.sendLimits
+        rtp.sendLimits = sendLimits(options.sendLimits)
         var configuration = Peer.Configuration(role: role, dtls: dtls, session: rtp, seed: random.next())
         configuration.dscp = options.dscp
         configuration.ice.isLite = services.options.isLite
