@@ -28,17 +28,17 @@ struct ReceiveRateControlTests {
         settings.start = 400_000
         settings.growthFactor = 0.1
         var line = Line(settings)
-        check(line.control.rate == 400_000 && line.control.deadline == nil)
+        #expect(line.control.rate == 400_000 && line.control.deadline == nil)
         line.step(1_000_000)
-        check(line.control.rate == 400_000, "the first look has nothing to compare with")
-        check(line.control.deadline == line.now + .milliseconds(500))
+        #expect(line.control.rate == 400_000, "the first look has nothing to compare with")
+        #expect(line.control.deadline == line.now + .milliseconds(500))
         line.step(1_000_000)
-        check(abs(line.control.rate - 1_100_000) < 20_000, "from what really comes on: \(line.control.rate)")
+        #expect(abs(line.control.rate - 1_100_000) < 20_000, "from what really comes on: \(line.control.rate)")
         let before = line.control.rate
         line.step(1_000_000)
-        check(abs(Double(line.control.rate) / Double(before) - 1.1) < 0.001)
+        #expect(abs(Double(line.control.rate) / Double(before) - 1.1) < 0.001)
         for _ in 0..<40 { line.step(1_000_000) }
-        check(line.control.rate <= 2_010_000, "no more than twice what comes: \(line.control.rate)")
+        #expect(line.control.rate <= 2_010_000, "no more than twice what comes: \(line.control.rate)")
     }
 
     @Test func aGreatLossHalvesAndLeavesAThreshold() {
@@ -46,15 +46,15 @@ struct ReceiveRateControlTests {
         for _ in 0..<6 { line.step(1_000_000) }
         let before = Double(line.control.rate)
         line.step(1_000_000, lossOf: 10)
-        check(abs(Double(line.control.rate) - before / 2) < 2000, "\(line.control.rate) of \(before)")
+        #expect(abs(Double(line.control.rate) - before / 2) < 2000, "\(line.control.rate) of \(before)")
         // Up to four fifths by a factor of 4 %, from there on in thirtieths of the last fifth.
         while Double(line.control.rate) < before * 0.8 { line.step(line.control.rate) }
         let slow = line.control.rate
         line.step(slow)
         let step = Double(line.control.rate - slow)
-        check(abs(step - before * 0.2 / 30) < 300, "\(step)")
+        #expect(abs(step - before * 0.2 / 30) < 300, "\(step)")
         line.step(line.control.rate)
-        check(abs(Double(line.control.rate - slow) - 2 * step) < 300)
+        #expect(abs(Double(line.control.rate - slow) - 2 * step) < 300)
     }
 
     @Test func aSmallLossStopsTheGrowth() {
@@ -62,14 +62,14 @@ struct ReceiveRateControlTests {
         for _ in 0..<6 { line.step(2_000_000) }
         let before = line.control.rate
         line.step(2_000_000, lossOf: 100)
-        check(line.control.rate <= before && line.control.rate > before * 3 / 4)
+        #expect(line.control.rate <= before && line.control.rate > before * 3 / 4)
         var settings = ReceiveRateControl.Settings()
         settings.lossesMax = 1
         settings.lossFactor = 0.9
         line.control.change(settings)
         let small = Double(line.control.rate)
         line.step(2_000_000, lossOf: 100)
-        check(Double(line.control.rate) >= small * 0.85 && Double(line.control.rate) <= small * 1.0)
+        #expect(Double(line.control.rate) >= small * 0.85 && Double(line.control.rate) <= small * 1.0)
     }
 
     @Test func longAveragesForgiveShortLosses() {
@@ -80,7 +80,7 @@ struct ReceiveRateControlTests {
         let before = line.control.rate
         // 6 of 62 packets, averaged over 2000.
         line.step(1_000_000, lossOf: 10)
-        check(line.control.rate > before * 3 / 4)
+        #expect(line.control.rate > before * 3 / 4)
     }
 
     @Test func nonsenseIsNoHarm() {
@@ -95,11 +95,11 @@ struct ReceiveRateControlTests {
         settings.start = .min
         var line = Line(settings)
         for index in 0..<20 { line.step(1_000_000, lossOf: index % 3 == 0 ? 2 : 0) }
-        check(line.control.rate >= 0)
+        #expect(line.control.rate >= 0)
         // Totals that go back.
         line.totals = .init()
         line.step(500_000)
         line.step(500_000)
-        check(line.control.rate >= 0)
+        #expect(line.control.rate >= 0)
     }
 }
