@@ -145,6 +145,13 @@ enum SessionClasses {
             "processRenegotiationOffer", [.init("offer", .text, module: .tessera, "The peer's further offer.")],
             returns: .text, own: true, "Takes another offer of the peer and makes the answer."),
         .init(
+            "selectSimulcastLayer",
+            [
+                .init(
+                    "rid", .text, default: .string(""), module: .tessera,
+                    "Name of the layer, of simulcastLayers; empty: the largest that comes.")
+            ], own: true, "Hands on one of the forms in which the peer sends its picture, from its next key frame on."),
+        .init(
             "processRenegotiationAnswer", [.init("answer", .text, module: .tessera, "The peer's answer.")],
             returns: .text, own: true, "Takes the answer to createRenegotiationOffer; returns our description."),
     ]

@@ -390,10 +390,9 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         touch()
     }
 
-    package func closeDataChannel(_ number: Int) throws(GraphError) {
-        guard let machine, let id = channels[number] else {
-            throw GraphError("\(name) has no data channel \(number)")
-        }
+    /// Ends a data channel; `dataChannelClosed` follows. A number that no open channel has is no error.
+    package func closeDataChannel(_ number: Int) {
+        guard let machine, let id = channels[number] else { return }
         machine.data.close(id, at: now)
         touch()
     }

@@ -128,7 +128,8 @@ extension Bindings {
     private static func audioFormat(_ call: LoopCall) -> WantedFormat {
         let rate = caps(call).int("bitrate") ?? 0
         return .audio(
-            caps(call).string("codec").flatMap { AudioCodec(rawValue: $0.lowercased()) }, bitrate: rate > 0 ? rate : nil)
+            caps(call).string("codec").flatMap { AudioCodec(rawValue: $0.lowercased()) }, bitrate: rate > 0 ? rate : nil
+        )
     }
 
     private static func videoFormat(_ call: LoopCall) -> WantedFormat {

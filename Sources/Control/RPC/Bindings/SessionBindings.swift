@@ -165,7 +165,8 @@ extension RembParams {
     fileprivate var wire: [Argument] {
         [
             Argument("packetsRecvIntervalTop", .int(packetsRecvIntervalTop)),
-            Argument("exponentialFactor", .float(exponentialFactor)), Argument("linealFactorMin", .int(linealFactorMin)),
+            Argument("exponentialFactor", .float(exponentialFactor)),
+            Argument("linealFactorMin", .int(linealFactorMin)),
             Argument("linealFactorGrade", .float(linealFactorGrade)),
             Argument("decrementFactor", .float(decrementFactor)), Argument("thresholdFactor", .float(thresholdFactor)),
             Argument("upLosses", .int(upLosses)), Argument("rembOnConnect", .int(rembOnConnect)),
