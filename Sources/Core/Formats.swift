@@ -108,6 +108,9 @@ package struct EncodedFrame: Sendable {
     /// Samples, at the track's rate, that the decoder yields for this frame but that are not to be heard.
     package var skipStart: Int
     package var skipEnd: Int
+    /// A picture that is decoded only because later ones build on it, and not to be seen: what lies between a key frame
+    /// and the place that was sought.
+    package var isPreroll = false
 
     package init(
         payload: Payload, pts: MediaTime, dts: MediaTime? = nil, duration: MediaTime = .zero, isKey: Bool,

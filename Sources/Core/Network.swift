@@ -53,8 +53,9 @@ package protocol LoopNetwork: AnyObject, Sendable {
     /// Ends that; closing the socket does too.
     func release(_ path: NetworkPath)
     /// Queues a datagram (copied) for the end of the loop's turn, or bytes for a TCP stream. What the kernel does not
-    /// take is dropped and counted (UDP), or kept up to a bound, beyond which the connection is closed (TCP).
-    func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath)
+    /// take is dropped and counted (UDP), or kept up to a bound, beyond which the connection is closed (TCP). `dscp`: a
+    /// datagram's mark for routers (RFC 2474), 0…63; nil: that of all our sockets.
+    func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath, dscp: UInt8?)
     /// Addresses of this machine's interfaces, for host candidates; without loopback unless there is nothing else.
     func interfaceAddresses() -> [IPAddress]
     /// The addresses of the interfaces of these names.
@@ -67,6 +68,9 @@ package protocol LoopNetwork: AnyObject, Sendable {
 }
 
 extension LoopNetwork {
+    /// Sends without a mark of its own.
+    package func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath) { send(bytes, over: path, dscp: nil) }
+
     /// Opens a UDP socket on the port given, or any free one.
     package func openUDP(_ address: SocketAddress) throws(NetworkError) -> SocketAddress {
         try openUDP(address, in: nil)
@@ -176,7 +180,7 @@ package final class NoNetwork: LoopNetwork {
     }
     package func close(_ transport: NetworkPath.Transport, _ address: SocketAddress) {}
     package func disconnect(_ path: NetworkPath) {}
-    package func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath) {}
+    package func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath, dscp: UInt8?) {}
     package func interfaceAddresses() -> [IPAddress] { [] }
     package func resolve(_ name: String, answer: @escaping @Sendable ([IPAddress]) -> Void) { loop.post { answer([]) } }
     package var counters: NetworkCounters { NetworkCounters() }

@@ -80,7 +80,7 @@ final class SimSockets: LoopNetwork, @unchecked Sendable {
 
     // MARK: Datagrams
 
-    func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath) {
+    func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath, dscp: UInt8?) {
         if path.transport == .tcp { return sendStream(Array(bytes), path) }
         guard
             let socket = datagramSockets.first(where: {

@@ -17,6 +17,8 @@ package final class Peer {
         package var session: RTPSession.Configuration
         /// Everything random comes from it; it must be unpredictable.
         package var seed: UInt64
+        /// What datagrams are marked with for routers (RFC 2474); nil: as all of the server's are.
+        package var dscp: UInt8?
 
         package init(role: ICERole, dtls: DTLSContext, session: RTPSession.Configuration, seed: UInt64) {
             self.role = role
@@ -55,6 +57,7 @@ package final class Peer {
     package var foreignPaths: (SocketAddress) -> [NetworkPath] = { _ in [] }
     /// The other side is behind one of `sharedAddresses`, or shares its port among several of our peers.
     package private(set) var needsOwnSockets = false
+    package var dscp: UInt8? { configuration.dscp }
     private let configuration: Configuration
     private var agreement: NegotiatedTransport?
     private var negotiatedData: NegotiatedData?

@@ -110,7 +110,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
         loop.checkIsolated()
         guard let entry = entries.removeValue(forKey: number) else { return }
         if let client = entry.client {
-            client.peer.drain(at: now) { send($0, $1) }
+            client.peer.drain(at: now) { [mark = client.peer.dscp] in send($0, $1, mark) }
             byTag[client.peer.ice.transactionTag] = nil
         }
         reserve(nil, for: entry)
@@ -153,7 +153,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
             nameAnew(entry, peer)
             client.peerChanged(at: now)
             guard entries[entry.number] != nil else { continue }
-            peer.drain(at: now) { send($0, $1) }
+            peer.drain(at: now) { [mark = peer.dscp] in send($0, $1, mark) }
             reserve(peer.ice.selectedRoute?.path, for: entry)
             if entry.sourcesRevision != peer.sourcesRevision {
                 entry.sourcesRevision = peer.sourcesRevision
@@ -469,7 +469,7 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
 
     // MARK: Sending
 
-    private func send(_ bytes: UnsafeRawBufferPointer, _ path: NetworkPath) {
+    private func send(_ bytes: UnsafeRawBufferPointer, _ path: NetworkPath, _ dscp: UInt8?) {
         if path.transport == .tcp, let tls = streams[path]?.tls {
             _ = tls.send(bytes)
             return flush(tls, path)
@@ -485,6 +485,6 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
             }
             return
         }
-        network.send(bytes, over: path)
+        network.send(bytes, over: path, dscp: dscp)
     }
 }

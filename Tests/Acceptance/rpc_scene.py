@@ -6,6 +6,7 @@ import base64
 import functools
 import io
 import os
+import sys
 import tempfile
 
 import av
@@ -16,16 +17,21 @@ import tools
 from rpc import Client
 
 MANAGER = "manager_ServerManager"
-# `Class.member` → the tests that exercise it; `Class.new` is the constructor.
+# `Class.member` → the tests that exercise it, as `module.py::name`; `Class.new` is the constructor.
 ROWS: dict[str, list[str]] = {}
+# Test → what it looks at: the first sentence of its own words, else of its module's.
+WORDS: dict[str, str] = {}
 
 
 def covers(owner, *members):
     """Notes which members of a class a test exercises: names, or several in one text."""
 
     def note(test):
+        name = f"{test.__module__}.py::{test.__name__}"
+        words = test.__doc__ or sys.modules[test.__module__].__doc__ or ""
+        WORDS[name] = " ".join(words.split(".")[0].split()).removeprefix("The table of members: ")
         for member in " ".join(members).split():
-            ROWS.setdefault(f"{owner}.{member}", []).append(test.__name__)
+            ROWS.setdefault(f"{owner}.{member}", []).append(name)
         return test
 
     return note

@@ -150,6 +150,39 @@ import Testing
         #expect(states(rig) == [.start, .stop])
     }
 
+    /// Who gets pictures sees none, and who gets sound hears none, from before the place that was sought.
+    @Test func seekingShowsNothingFromBefore() throws {
+        let rig = TestRig(codecs: LibraryCodecs())
+        try rig.on { context in
+            let player = PlayerEndpoint(context, name: "player", uri: try Clips.path("long.webm"))
+            try player.connect(to: TestSink(context, name: "sink", audio: .raw, video: .raw))
+            player.play()
+        }
+        rig.run(1)
+        for target in [8.5, 3.9, 6.0] {
+            let asked = try rig.on { context in
+                context.sink().forget()
+                try Self.player(context).seek(to: .seconds(target))
+                return context.now
+            }
+            rig.run(0.02)
+            try rig.on { #expect(Self.player($0).position >= .seconds(target)) }
+            rig.run(1.18)
+            try rig.on { context in
+                // The pool's own time is none here: the first ones may still be from before the seek.
+                let pictures = context.sink().pictures.map(\.pts).filter { $0 >= asked + .milliseconds(99) }
+                let steps = zip(pictures, pictures.dropFirst()).map { $1 - $0 }
+                #expect(
+                    pictures.count > 20 && steps.allSatisfy { $0 > .milliseconds(30) }, "\(steps.sorted().prefix(3))")
+                let begun = asked + .milliseconds(100)
+                #expect((pictures.first ?? .zero) - begun <= .milliseconds(160), "a tenth of what was run through")
+                let sound = context.sink().sounds.map(\.pts).filter { $0 >= asked + .milliseconds(80) }
+                let apart = ((sound.first ?? .zero) - (pictures.first ?? .zero)).seconds
+                #expect(abs(apart) < 0.06, "\(apart)")
+            }
+        }
+    }
+
     @Test func looping() throws {
         let rig = try rig(Clips.path("b.webm"), loops: true)
         try rig.on { Self.player($0).play() }

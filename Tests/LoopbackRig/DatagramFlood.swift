@@ -68,7 +68,8 @@ package final class DatagramFlood: Sendable {
         defer { for bytes in memory { bytes.deallocate() } }
         let remote = clinux_address(high: address.ip.high, low: address.ip.low, scope: 0, port: address.port)
         let items = memory.map {
-            clinux_outgoing(bytes: $0.baseAddress, count: UInt32($0.count), remote: remote, local_high: 0, local_low: 0)
+            clinux_outgoing(
+                bytes: $0.baseAddress, count: UInt32($0.count), remote: remote, local_high: 0, local_low: 0, dscp: -1)
         }
         let start = nanoseconds()
         var (sent, turn) = (0, 0)

@@ -336,13 +336,14 @@ enum {
     // UDP_MAX_SEGMENTS of kernels before 6.9, and the most a UDP datagram holds over IPv4.
     segments_max = 64,
     segmented_bytes_max = 65507,
-    // One in6_pktinfo and one uint16_t with their headers.
-    send_control = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t)),
+    // One in6_pktinfo, one int and one uint16_t with their headers.
+    send_control = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(uint16_t)),
 };
 
 static int is_same_flow(const clinux_outgoing *a, const clinux_outgoing *b) {
     return a->remote.low == b->remote.low && a->remote.port == b->remote.port && a->remote.high == b->remote.high
-        && a->local_low == b->local_low && a->local_high == b->local_high && a->remote.scope == b->remote.scope;
+        && a->local_low == b->local_low && a->local_high == b->local_high && a->remote.scope == b->remote.scope
+        && a->dscp == b->dscp;
 }
 
 // How many datagrams from the first on the kernel can cut out of one message: equal sizes, the last may be shorter.
@@ -377,6 +378,11 @@ static size_t put_controls(uint8_t *control, const clinux_outgoing *item, uint32
             if (is_link_local(item->local_high)) info.ipi6_ifindex = item->remote.scope;
             used += put((struct cmsghdr *)control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
         }
+    }
+    if (item->dscp >= 0) {
+        int v4 = is_v4(item->remote.high, item->remote.low), value = item->dscp << 2;
+        used += put((struct cmsghdr *)(control + used), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, &value,
+                    sizeof value);
     }
     if (run > 1) {
         uint16_t size = (uint16_t)item->count;

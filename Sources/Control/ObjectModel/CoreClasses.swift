@@ -133,10 +133,10 @@ enum CoreClasses {
             "Takes links away again."),
         .init(
             "setAudioFormat", [.init("caps", .structure(ModelTypes.audioCaps), module: .core, "The format.")],
-            "Wishes for an audio format at the element's output."),
+            "Has sound made into that format before the element gets it; RAW is decoded sound."),
         .init(
             "setVideoFormat", [.init("caps", .structure(ModelTypes.videoCaps), module: .core, "The format.")],
-            "Wishes for a video format at the element's output."),
+            "Has pictures made into that format before the element gets them; RAW are decoded pictures."),
     ]
 
     private static let requiredKind = ParameterDescription(

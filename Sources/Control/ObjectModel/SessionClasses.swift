@@ -53,7 +53,7 @@ enum SessionClasses {
             .init("mtu", .int32, .readWrite, "Largest RTP packet, in bytes."),
             .init(
                 "rembParams", .structure(ModelTypes.rembParams), .readWrite,
-                "Kurento's settings of its estimate of the line."),
+                "How the peer is told what it may send, by the losses of what comes from it."),
         ],
         methods: [.init("requestKeyframe", "Asks whoever produces the pictures for the peer for a key frame.")],
         events: ["MediaStateChanged", "ConnectionStateChanged"])
@@ -144,6 +144,13 @@ enum SessionClasses {
         .init(
             "processRenegotiationOffer", [.init("offer", .text, module: .tessera, "The peer's further offer.")],
             returns: .text, own: true, "Takes another offer of the peer and makes the answer."),
+        .init(
+            "selectSimulcastLayer",
+            [
+                .init(
+                    "rid", .text, default: .string(""), module: .tessera,
+                    "Name of the layer, of simulcastLayers; empty: the largest that comes.")
+            ], own: true, "Hands on one of the forms in which the peer sends its picture, from its next key frame on."),
         .init(
             "processRenegotiationAnswer", [.init("answer", .text, module: .tessera, "The peer's answer.")],
             returns: .text, own: true, "Takes the answer to createRenegotiationOffer; returns our description."),

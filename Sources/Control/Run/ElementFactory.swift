@@ -96,6 +96,7 @@ package struct ElementFactory {
         // Only where it was asked for: making an RSA key takes a tenth of a second, and every peer takes ECDSA.
         let kind = arguments.given.first { $0.name == "certificateKeyType" }.flatMap { $0.value.text }
         options.setCertificate(isRSA: kind == "RSA")
+        options.dscp = arguments.string("qosDscp").flatMap(PacketMark.named)
         return try WebRtcEndpoint(context, name: plan.name, services: services, options: options)
     }
 

@@ -43,6 +43,7 @@ final class Playout {
     /// Pipeline time at which media time 0 is due.
     private var offset = MediaTime.zero
     private var clock: LiveClock?
+    private var preroll: Preroll?
     private var isReading = false
     private var hasReadAll = false
     /// Seeks the demuxer has not come to yet: what it still brings from before them is not played.
@@ -59,6 +60,15 @@ final class Playout {
     private var damagedCount = 0
     /// Live pictures are dropped up to the next key frame.
     private var needsKeyFrame = false
+
+    /// After a seek: what lies before the place that was sought is run through at many times the speed, unseen.
+    private struct Preroll {
+        let target: MediaTime
+        /// The key frame was seen, and the time line moved by what running through takes.
+        var hasBegun = false
+        /// More would overrun the decoder's queue.
+        static let speed: Int64 = 10
+    }
 
     /// Files told to play together start together if they open within this time.
     private static let openingTime = MediaTime.milliseconds(200)
@@ -143,6 +153,7 @@ final class Playout {
         isPaused = false
         pausedAt = nil
         ends = [:]
+        preroll = nil
     }
 
     /// Ends reading. What was read already is still handed on when it is due.
@@ -159,7 +170,7 @@ final class Playout {
     /// Media time that is playing now; zero before the first.
     var position: MediaTime {
         guard context.mode == .realTime, !playing.isEmpty, !isLive else { return sentUntil }
-        return max(.zero, min((pausedAt ?? context.now) - offset, duration ?? .infinity))
+        return max(preroll?.target ?? .zero, min((pausedAt ?? context.now) - offset, duration ?? .infinity))
     }
 
     /// Forgets what was played before.
@@ -170,7 +181,7 @@ final class Playout {
         isLive = false
     }
 
-    /// Goes on from the key frame at or before `time`, if the media is seekable.
+    /// Goes on from `time`, if the media is seekable; what decoding needs from the key frame before it on is not shown.
     func seek(to time: MediaTime) {
         let target = max(.zero, time)
         cancelTimer()
@@ -185,9 +196,11 @@ final class Playout {
         ends = [:]
         if pausedAt != nil { pausedAt = context.now + Playout.leadTime }
         pushSeek(to: target)
+        preroll = Preroll(target: target)
     }
 
     private func pushSeek(to time: MediaTime) {
+        preroll = nil
         isReading = true
         seeksUnderWay += 1
         stage?.push(.seek(time))
@@ -203,14 +216,14 @@ final class Playout {
             isReading = false
             stage?.record.frames += packets.count
             if context.mode == .offline {
-                for packet in packets { send(packet) }
+                for packet in packets where isWanted(packet) { send(packet) }
                 for (kind, track) in playing {
                     let watermark = watermarks[track.index]
                     // Of the end the file's end itself will tell.
-                    if watermark.isFinite { source(kind)?.push(.watermark(watermark + offset)) }
+                    if watermark.isFinite { source(kind)?.push(.watermark(due(watermark))) }
                 }
             } else {
-                for packet in packets { keep(packet) }
+                for packet in packets where isWanted(packet) { keep(packet) }
                 sendDue()
             }
             readMore()
@@ -303,8 +316,12 @@ extension Playout {
         var frame = packet.frame
         ends[kind] = max(ends[kind] ?? .zero, end(of: frame, track))
         sentUntil = max(sentUntil, frame.pts)
-        frame.pts += offset
-        frame.dts += offset
+        if kind == .video, let preroll, frame.pts < preroll.target {
+            frame.isPreroll = true
+            frame.duration = frame.duration / Preroll.speed
+        }
+        frame.pts = due(frame.pts)
+        frame.dts = due(frame.dts)
         if let format = packet.newFormat { source(kind)?.setForm(.encoded(format)) }
         source(kind)?.push(.encoded(frame))
     }
@@ -318,6 +335,29 @@ extension Playout {
         }
         if let duration, end > duration, end - duration < Playout.paddingMax { return duration }
         return end
+    }
+
+    // MARK: After a seek
+
+    /// When a media time is due in the pipeline.
+    private func due(_ time: MediaTime) -> MediaTime {
+        guard let preroll, time < preroll.target else { return time + offset }
+        return preroll.target + offset - (preroll.target - time) / Preroll.speed
+    }
+
+    /// Sound from before the place that was sought is nobody's; of pictures the first one tells how far there is to go.
+    private func isWanted(_ packet: Packet) -> Bool {
+        guard let preroll, packet.frame.pts < preroll.target,
+            let kind = playing.first(where: { $0.value.index == packet.track })?.key
+        else { return true }
+        if kind == .audio { return packet.frame.pts + packet.frame.duration > preroll.target }
+        if !preroll.hasBegun {
+            self.preroll?.hasBegun = true
+            let shift = (preroll.target - packet.frame.dts) / Preroll.speed
+            offset += shift
+            if let pausedAt { self.pausedAt = pausedAt + shift }
+        }
+        return true
     }
 
     // MARK: Real time
@@ -350,7 +390,7 @@ extension Playout {
             clock?.arrived(packet.frame.dts, at: context.now)
             offset = clock?.offset ?? offset
         } else if input?.isNetwork == true, !isPaused,
-            packet.frame.dts + offset < context.now - Playout.lateMax
+            due(packet.frame.dts) < context.now - Playout.lateMax
         {
             offset = context.now + Playout.refill - packet.frame.dts
             stage?.record.drop("interruptions of the network")
@@ -373,7 +413,7 @@ extension Playout {
             return
         }
         while let kind = nextKind, let next = waiting[kind]?.first {
-            let due = next.frame.dts + offset - Playout.leadTime
+            let due = self.due(next.frame.dts) - Playout.leadTime
             guard due <= context.now else {
                 setTimer(due)
                 break

@@ -11,7 +11,14 @@ package class BaseRtpEndpoint: Element {
     package var mtu: Int
     /// kbit/s; 0: no limit. Goes into descriptions made afterwards.
     package var maxAudioRecvBandwidth = 0
-    package var maxVideoRecvBandwidth = 0
+    /// Likewise; the peer is told of changes later on too, where it understands that (REMB).
+    package var maxVideoRecvBandwidth = 0 { didSet { limitReceiving() } }
+    /// kbit/s; the peer is asked for no less.
+    package var minVideoRecvBandwidth = BaseRtpEndpoint.usualMinVideoRecvBandwidth { didSet { limitReceiving() } }
+    /// What Kurento's endpoints say.
+    private static let usualMinVideoRecvBandwidth = 100
+    /// How the peer is told what it may send, by the losses of what comes; nil: its own estimate rules.
+    package var rembParams: RembParams? { didSet { limitReceiving() } }
     /// kbit/s of pictures to the peer at most, whatever its line carries; 0: no limit. nil: nobody has said.
     package var maxVideoSendBandwidth: Int? {
         didSet { videoSink?.limitChanged(at: context.host.now()) }
@@ -80,10 +87,30 @@ package class BaseRtpEndpoint: Element {
     /// Whether coded pictures of that format can go to the peer as they are.
     func fits(_ format: VideoFormat) -> Bool { true }
 
+    // MARK: Limits
+
+    /// Tells the sessions what their peer may be asked to send.
+    private func limitReceiving() {
+        let upper = maxVideoRecvBandwidth > 0 ? Int64(maxVideoRecvBandwidth) * 1000 : Int64(50_000_000)
+        let lower = min(Int64(max(0, minVideoRecvBandwidth)) * 1000, upper)
+        for session in sessions {
+            session.allowReceiving(lower...upper)
+            if let rembParams { session.controlReceiving(rembParams.settings) }
+        }
+        touch()
+    }
+
+    /// The limits of what is sent to a peer of which nothing is known yet.
+    final func sendLimits(_ usual: BandwidthEstimator.Limits) -> BandwidthEstimator.Limits {
+        guard let start = rembParams?.rembOnConnect else { return usual }
+        return BandwidthEstimator.Limits(minimum: usual.minimum, maximum: usual.maximum, start: start)
+    }
+
     // MARK: After negotiation
 
     /// What was agreed on is in force: sinks choose anew, sound is expected.
     func sessionApplied() {
+        limitReceiving()
         if let track = incoming(.audio) {
             audioSource?.receiveSound(soundFormats(track.media))
             if audioSource?.form == nil, let codec = track.media.codecs.first {

@@ -18,6 +18,10 @@ final class RTPSink: MediaSink {
     private var bitrate: Int?
     /// Coded sound with all its headers, in bits per second.
     private static let soundRate = 70_000
+    /// Headers of 50 packets a second: IP, UDP, RTP with extensions, SRTP's tag.
+    private static let soundHeadersRate = 22_000
+    /// Opus says words with that.
+    private static let soundRateMin = 8_000
     /// An encoder makes no pictures worth looking at with less than this part of its rung's rate.
     private static let leastPart = 4
     /// Room in a packet besides the payload: header and extensions.
@@ -59,9 +63,11 @@ final class RTPSink: MediaSink {
         if let codec = track.media.sendCodec { track.use(codec) }
         let codec = AudioCodec(rawValue: track.codec.name.lowercased()) ?? .opus
         guard codec == .opus else { return .audio(AudioSpecification(codec: codec, channels: 1, bitrate: 64_000)) }
+        // The description's limit counts headers too.
+        let most = max((sendMax ?? .max) - RTPSink.soundHeadersRate, RTPSink.soundRateMin)
         return .audio(
-            AudioSpecification(channels: min(2, channels), bitrate: 48_000 * min(2, channels), complexity: 5, fec: true)
-        )
+            AudioSpecification(
+                channels: min(2, channels), bitrate: min(48_000 * min(2, channels), most), complexity: 5, fec: true))
     }
 
     /// The rung of the ladder that the peer's line carries (design: whole, half and quarter size).
@@ -98,12 +104,16 @@ final class RTPSink: MediaSink {
         targetChanged(session.sender.mediaTarget, at: now)
     }
 
-    /// What the line carries, within the limits that a client has set.
+    /// What the peer's description allows, in bits per second.
+    private var sendMax: Int? { endpoint.outgoing(kind)?.media.sendBandwidthMax.map { Int(clamping: $0) } }
+
+    /// What the line carries, within the limits that a client and the peer's description have set.
     private func limited(_ target: Int) -> Int {
         guard kind == .video else { return target }
         var target = target
         if let most = endpoint.maxVideoSendBandwidth, most > 0 { target = min(target, most * 1000) }
         if let least = endpoint.minVideoSendBandwidth, least > 0 { target = max(target, least * 1000) }
+        if let most = sendMax { target = min(target, most) }
         return target
     }
 
@@ -170,8 +180,6 @@ struct Ladder {
     /// Rising.
     let rungs: [VideoSpecification]
 
-    /// Bits per pixel and picture at 1280×720 and 30 fps with 1.5 Mbit/s; smaller pictures need more.
-    private static let bitsPerPixel = 0.054
     /// No rung is smaller than this on its longer side.
     private static let sideMin = 160
 
@@ -181,12 +189,9 @@ struct Ladder {
         for step in [4, 2, 1] {
             let (w, h) = (width / step & ~1, height / step & ~1)
             guard step == 1 || max(w, h) >= Ladder.sideMin else { continue }
-            // 1500, 500 and 165 kbit/s at 720p: a third for a quarter of the pixels.
-            let pixels = Double(w * h)
-            let density = Ladder.bitsPerPixel * (921_600 / max(pixels, 1)).squareRoot().squareRoot()
-            let rate = max(100_000, Int(pixels * frameRate.value * density) / 10_000 * 10_000)
             var specification = VideoSpecification(
-                codec: codec, width: max(2, w), height: max(2, h), frameRate: frameRate, bitrate: rate)
+                codec: codec, width: max(2, w), height: max(2, h), frameRate: frameRate,
+                bitrate: VideoSpecification.usualBitrate(width: w, height: h, frameRate: frameRate))
             specification.isBaseline = codec == .h264
             rungs.append(specification)
         }

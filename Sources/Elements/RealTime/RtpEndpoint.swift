@@ -229,7 +229,7 @@ package final class RtpEndpoint: BaseRtpEndpoint {
         var rtp = RTPSession.Configuration(
             seed: random.next(), origin: context.startedAt, epochSeconds: services.options.epochSeconds,
             cname: LocalCapabilities(transport: .plain(PlainTransport(address: address.told)), seed: seed).cname)
-        rtp.sendLimits = options.sendLimits
+        rtp.sendLimits = sendLimits(options.sendLimits)
         if let most = media.sendBandwidthMax {
             rtp.sendLimits.maximum = min(rtp.sendLimits.maximum, max(rtp.sendLimits.minimum, Int(clamping: most)))
             rtp.sendLimits.start = min(rtp.sendLimits.start, rtp.sendLimits.maximum)

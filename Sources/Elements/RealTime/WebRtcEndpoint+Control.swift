@@ -88,6 +88,23 @@ extension WebRtcEndpoint: SDPNegotiator {
                 bytes: counts.bytesReceived)
         }
     }
+
+    /// Hands on the layer of that name from its next key frame on, as long as it comes; nil: always the largest that
+    /// comes. Throws where there is no such layer.
+    package func selectSimulcastLayer(_ rid: String?) throws(GraphError) {
+        guard let track = incoming(.video) else { throw GraphError("\(name) receives no pictures") }
+        guard let rid else {
+            track.wantedRID = nil
+            return
+        }
+        guard let layer = track.layers.first(where: { $0.rid?.description == rid }) else {
+            let known = simulcastLayers.map(\.rid).joined(separator: ", ")
+            throw GraphError("\(name) receives no layer “\(rid)”; there is: \(known)")
+        }
+        track.wantedRID = layer.rid
+        if track.current !== layer { layer.stream.requestKeyFrame() }
+        touch()
+    }
 }
 
 /// Bytes as text (RFC 4648, section 4).

@@ -36,6 +36,8 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         /// Bits per second. The start is what nearly every line carries: the first probes find out within a fraction of a
         /// second whether it carries more, and a queue filled by too much takes seconds to drain.
         package var sendLimits = BandwidthEstimator.Limits(start: 300_000)
+        /// What its datagrams are marked with for routers (`PacketMark`); nil: as all of the server's.
+        package var dscp: UInt8?
         package init() {}
 
         /// The kind of key in the DTLS certificate: RSA, else ECDSA.
@@ -165,8 +167,9 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         var rtp = RTPSession.Configuration(
             seed: random.next(), origin: context.startedAt, epochSeconds: services.options.epochSeconds,
             cname: capabilitiesWithoutPeer().cname)
-        rtp.sendLimits = options.sendLimits
+        rtp.sendLimits = sendLimits(options.sendLimits)
         var configuration = Peer.Configuration(role: role, dtls: dtls, session: rtp, seed: random.next())
+        configuration.dscp = options.dscp
         configuration.ice.isLite = services.options.isLite
         configuration.ice.stunServers = options.stunServers + services.options.stunServers
         configuration.ice.turnServers = options.turnServers + services.options.turnServers
@@ -387,10 +390,9 @@ package final class WebRtcEndpoint: BaseRtpEndpoint, MuxClient {
         touch()
     }
 
-    package func closeDataChannel(_ number: Int) throws(GraphError) {
-        guard let machine, let id = channels[number] else {
-            throw GraphError("\(name) has no data channel \(number)")
-        }
+    /// Ends a data channel; `dataChannelClosed` follows. A number that no open channel has is no error.
+    package func closeDataChannel(_ number: Int) {
+        guard let machine, let id = channels[number] else { return }
         machine.data.close(id, at: now)
         touch()
     }

@@ -105,6 +105,21 @@ package struct VideoSpecification: Hashable, Sendable {
     }
 }
 
+extension VideoSpecification {
+    /// Bits per pixel and picture at 1280×720 and 30 fps with 1.5 Mbit/s; smaller pictures need more.
+    private static let bitsPerPixel = 0.054
+    /// No picture is worth looking at with less.
+    private static let bitrateLeast = 100_000
+
+    /// Bits per second at which pictures of that size look well for a conference: 1500, 500 and 165 kbit/s at 720p,
+    /// half and quarter of it, so a third for a quarter of the pixels. 0 × 0 stands for a size not known yet.
+    package static func usualBitrate(width: Int, height: Int, frameRate: Rational) -> Int {
+        let pixels = Double(width > 0 && height > 0 ? width * height : 640 * 360)
+        let density = bitsPerPixel * (921_600 / max(pixels, 1)).squareRoot().squareRoot()
+        return max(bitrateLeast, Int(pixels * frameRate.value * density) / 10_000 * 10_000)
+    }
+}
+
 /// A distinct result of encoding sound.
 package struct AudioSpecification: Hashable, Sendable {
     package var codec: AudioCodec

@@ -225,8 +225,13 @@ public final class InputPad {
     package var isActive = true {
         didSet { if isActive != oldValue { resubscribe() } }
     }
+    /// What the media is made into before the element gets it; nil: it comes as it is.
+    package var wantedFormat: WantedFormat? {
+        didSet { if wantedFormat != oldValue { originChanged() } }
+    }
     private let sink: (any MediaSink)?
     private weak var subscribed: MediaSource?
+    private var converter: FormatConverter?
 
     init(element: Element, kind: MediaKind, sink: (any MediaSink)?) {
         self.element = element
@@ -235,12 +240,26 @@ public final class InputPad {
     }
 
     fileprivate func originChanged() {
-        let new = upstream?.origin
+        let previous = converter
+        let new = converted(upstream?.origin)
         guard new !== origin || new == nil else { return }
         origin = new
         // The element forgets the old source first: attaching may bring the new one's watermark or end at once.
         element.originChanged(of: self)
         resubscribe()
+        if previous !== converter { previous?.end() }
+    }
+
+    /// What the element is to get of what comes over the link.
+    private func converted(_ arriving: MediaSource?) -> MediaSource? {
+        guard let wantedFormat, let arriving else {
+            converter = nil
+            return arriving
+        }
+        if let converter, converter.arriving === arriving, converter.wanted == wantedFormat { return converter.source }
+        let made = FormatConverter(element, kind, wantedFormat, from: arriving)
+        converter = made
+        return made.source
     }
 
     private func resubscribe() {

@@ -35,6 +35,8 @@ package final class MediaSource {
     private var listenersKnow = true
     private var isTranscoding: Bool?
     private var pendingEnd: MediaTime?
+    /// Whether the element makes this media; else it only is handed on in another form, at one of its inputs.
+    private let isOwn: Bool
 
     struct Attachment {
         let sink: any MediaSink
@@ -43,9 +45,10 @@ package final class MediaSource {
         fileprivate var handover: Handover?
     }
 
-    package init(element: Element, kind: MediaKind) {
+    package init(element: Element, kind: MediaKind, isOwn: Bool = true) {
         self.element = element
         self.kind = kind
+        self.isOwn = isOwn
     }
 
     // MARK: From the element
@@ -63,7 +66,7 @@ package final class MediaSource {
     package func push(_ item: MediaItem) {
         if item.isFrame {
             framesSeen += 1
-            element.framesOut += 1
+            if isOwn { element.framesOut += 1 }
             if !listenersKnow {
                 listenersKnow = true
                 for pad in listeners { pad.setFlowing(true) }
@@ -226,7 +229,7 @@ package final class MediaSource {
     }
 
     private func updateTranscoding() {
-        guard form != nil, attachments.contains(where: { $0.key != nil }) else { return }
+        guard isOwn, form != nil, attachments.contains(where: { $0.key != nil }) else { return }
         let transcodes = attachments.contains { $0.key != nil && $0.key != .native }
         guard transcodes != isTranscoding else { return }
         isTranscoding = transcodes

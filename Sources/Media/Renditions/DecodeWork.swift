@@ -9,6 +9,8 @@ final class VideoDecodeWork: StageWork {
     /// Presentation times that went in and have not come out, in order.
     private var held: [MediaTime] = []
     private var last = MediaTime.distantPast
+    /// Pictures up to this time are not to be seen.
+    private var hiddenUntil = MediaTime.distantPast
 
     init(_ configuration: PipelineConfiguration) { self.configuration = configuration }
 
@@ -22,6 +24,7 @@ final class VideoDecodeWork: StageWork {
                 format, pool: configuration.pool, limits: configuration.decoderLimits)
         case .encoded(let frame):
             guard let decoder else { return }
+            if frame.isPreroll { hiddenUntil = max(hiddenUntil, frame.pts) }
             held.insert(frame.pts, at: held.firstIndex { $0 > frame.pts } ?? held.count)
             defer { if !reorders { held.removeAll() } }
             for picture in try decoder.decode(frame) { deliver(picture, emit) }
@@ -45,6 +48,7 @@ final class VideoDecodeWork: StageWork {
         let picture = picture.pts >= last ? picture : VideoFrame(picture, pts: last)
         last = picture.pts
         held.removeAll { $0 <= picture.pts }
+        guard picture.pts > hiddenUntil else { return }
         emit(.picture(picture))
     }
 }

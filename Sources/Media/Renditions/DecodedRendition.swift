@@ -10,6 +10,11 @@ final class DecodedRendition: Rendition, MediaSink {
     private var pendingFrames = 0
     /// Real time: the decoder fell behind and goes on at the next key frame.
     private var dropsUntilKeyFrame = false
+    /// Real time: coded frames of a run from a key frame to a place that was sought, and of what follows until the
+    /// decoder has caught up. None of them is dropped: another key frame may be far.
+    private var catchingUp = 0
+    /// More than the longest distance of key frames in films, twice.
+    private static let catchingUpMax = 1000
     /// Offline. Decoded pictures are large, and decoders wait for their hub in any case: one each.
     private static let picturesInFlightMax = 1
     private static let blocksInFlightMax = 8
@@ -77,7 +82,9 @@ final class DecodedRendition: Rendition, MediaSink {
             return
         }
         dropsUntilKeyFrame = false
-        if stage?.push(item) == false, source.kind == .video {
+        if frame.isPreroll || (catchingUp > 0 && stage?.hasRoom == false) { catchingUp += 1 } else { catchingUp = 0 }
+        let isKept = (1...DecodedRendition.catchingUpMax).contains(catchingUp)
+        if stage?.push(item, droppable: !isKept) == false, source.kind == .video {
             dropsUntilKeyFrame = true
             upstream.requestKeyFrame()
         }

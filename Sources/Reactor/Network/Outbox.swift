@@ -26,16 +26,17 @@ final class Outbox {
         items.deallocate()
     }
 
-    /// `bytes` are at most `datagramBytesMax`.
+    /// `bytes` are at most `datagramBytesMax`; `dscp` nil: as the socket marks them.
     func add(
-        _ bytes: UnsafeRawBufferPointer, through socket: UDPSocket, from local: IPAddress?, to remote: clinux_address
+        _ bytes: UnsafeRawBufferPointer, through socket: UDPSocket, from local: IPAddress?, to remote: clinux_address,
+        dscp: UInt8? = nil
     ) {
         if count == Self.datagramsMax || used + bytes.count > Self.bytesMax { flush() }
         let copy = memory + used
         if let base = bytes.baseAddress { copy.copyMemory(from: base, byteCount: bytes.count) }
         items[count] = clinux_outgoing(
             bytes: UnsafePointer(copy.assumingMemoryBound(to: UInt8.self)), count: UInt32(bytes.count), remote: remote,
-            local_high: local?.high ?? 0, local_low: local?.low ?? 0)
+            local_high: local?.high ?? 0, local_low: local?.low ?? 0, dscp: dscp.map { Int16($0) } ?? -1)
         if runs.last?.socket !== socket { runs.append((socket, count)) }
         count += 1
         used += bytes.count

@@ -134,7 +134,7 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
 
     // MARK: Sending
 
-    func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath) {
+    func send(_ bytes: UnsafeRawBufferPointer, over path: NetworkPath, dscp: UInt8?) {
         engine.loop.checkIsolated()
         guard path.transport == .udp else {
             connections[path]?.send(bytes)
@@ -151,7 +151,8 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
         // A socket that is bound to one address sends from it anyway.
         let from = socket.local.ip.isAny && !path.local.ip.isAny ? path.local.ip : nil
         engine.outbox.add(
-            bytes, through: socket, from: from, to: clinux_address(path.remote, scope: engine.scope(of: path.local.ip)))
+            bytes, through: socket, from: from, to: clinux_address(path.remote, scope: engine.scope(of: path.local.ip)),
+            dscp: dscp)
     }
 
     private func socket(for local: SocketAddress) -> UDPSocket? {

@@ -201,6 +201,7 @@ extension RTPSession {
         while packets.count < 8, let report = feedbackGenerator.poll(at: now, senderSSRC: local, mediaSSRC: newest) {
             packets.append(.transportFeedback(report))
         }
+        if usesREMB { updateReceiveRate(at: now) }
         if usesREMB, let limit = bitrateLimit.poll(at: now, senderSSRC: local) { packets.append(.remb(limit)) }
     }
 

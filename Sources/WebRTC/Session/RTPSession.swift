@@ -55,6 +55,8 @@ package final class RTPSession {
     package internal(set) var extensions = RTP.ExtensionMap()
     package internal(set) var bitrateLimit: RemoteBitrateLimit
     package internal(set) var counters = RTPSessionCounters()
+    /// What the peer is asked for by the losses of what it sends; nil: its own estimate rules.
+    package private(set) var receiveRate: ReceiveRateControl?
     var feedbackGenerator = TransportFeedbackGenerator()
     /// Round trips measured without sending media.
     package internal(set) var roundTrip = RoundTripMeter()
@@ -164,6 +166,32 @@ package final class RTPSession {
     package func incoming(_ kind: MediaKind) -> IncomingTrack? { incoming.first { $0.kind == kind } }
     package func outgoing(_ kind: MediaKind) -> OutgoingTrack? { outgoing.first { $0.kind == kind } }
 
+    // MARK: Limits
+
+    /// What the peer may be asked to send, in bits per second; from the next message on.
+    package func allowReceiving(_ range: ClosedRange<Int64>) { bitrateLimit.allow(range) }
+
+    /// Judges the line by what comes from now on, and tells the peer.
+    package func controlReceiving(_ settings: ReceiveRateControl.Settings) {
+        if receiveRate == nil { receiveRate = ReceiveRateControl(settings) } else { receiveRate?.change(settings) }
+        bitrateLimit.want(receiveRate?.rate ?? .max)
+    }
+
+    /// Looks at what has come, if it is time to.
+    func updateReceiveRate(at now: Instant) {
+        guard receiveRate != nil else { return }
+        var totals = ReceiveRateControl.Totals()
+        for track in incoming {
+            for layer in track.layers {
+                totals.packetsExpected += layer.stream.reception.expected
+                totals.packetsReceived += layer.stream.reception.received
+                let counts = layer.stream.statistics
+                totals.bytesReceived += Int64(counts.bytesReceived + counts.headerBytesReceived)
+            }
+        }
+        if receiveRate?.update(totals, at: now) == true, let rate = receiveRate?.rate { bitrateLimit.want(rate) }
+    }
+
     // MARK: Sending
 
     /// Queues a frame on a track; false: dropped, and a key frame is asked for.
@@ -229,7 +257,10 @@ package final class RTPSession {
             add(track.sound?.deadline)
         }
         add(feedbackGenerator.deadline)
-        if usesREMB, !bitrateLimit.ssrcs.isEmpty { add(bitrateLimit.deadline) }
+        if usesREMB, !bitrateLimit.ssrcs.isEmpty {
+            add(bitrateLimit.deadline)
+            add(receiveRate?.deadline)
+        }
         add(control.deadline)
         return next
     }

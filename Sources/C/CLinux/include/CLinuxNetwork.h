@@ -78,6 +78,8 @@ typedef struct {
     clinux_address remote;
     /// The address to send from; both 0: the kernel's choice.
     uint64_t local_high, local_low;
+    /// The datagram's mark (RFC 2474), 0 to 63; -1: the socket's.
+    int16_t dscp;
 } clinux_outgoing;
 
 /// Sends datagrams with one system call, runs of equal size to one peer as one message for the kernel to cut

@@ -18,9 +18,6 @@ package enum CallBinding: Sendable {
     ) -> CallBinding {
         .loop { call throws(RPCError) in try body(call.element(as: E.self), call) }
     }
-
-    /// Takes its arguments and does nothing.
-    package static let ignored = CallBinding.record { _, _ throws(RPCError) in nil }
 }
 
 /// A call on the server's actor.

@@ -7,8 +7,10 @@ import Media
 struct KurentoStatistics {
     /// By id, in the order in which they were made.
     private(set) var entries: [Argument] = []
+    private let owner: String
 
     init(_ element: Element, _ kinds: Set<MediaKind>, unixMilliseconds now: Int64) {
+        owner = element.name
         if let endpoint = element as? BaseRtpEndpoint {
             let all = endpoint.statistics(kinds)
             let remote = all.filter { $0.type == .remoteInboundRTP }
@@ -31,14 +33,35 @@ struct KurentoStatistics {
         if element.context.measuresLatency { addLatency(element, kinds, now) }
     }
 
+    /// In the form that Kurento's have: as long as an entry is the same, so is its id.
+    private func uuid(_ id: String) -> String {
+        // FNV-1a, twice: different things are only to have different numbers.
+        func hash(_ offset: UInt64) -> UInt64 {
+            "\(owner) \(id)".utf8.reduce(offset) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        }
+        // A version of one's own, and the variant (RFC 9562, section 5.8).
+        let upper = hash(0xCBF2_9CE4_8422_2325) & ~0xF000 | 0x8000
+        let lower = hash(0x8422_2325_CBF2_9CE4) & ~(3 << 62) | 2 << 62
+        let digits = [upper, lower].map { number in
+            let text = String(number, radix: 16)
+            return String(repeating: "0", count: 16 - text.count) + text
+        }.joined()
+        var rest = digits[...]
+        return [8, 4, 4, 4, 12].map { count in
+            defer { rest = rest.dropFirst(count) }
+            return rest.prefix(count)
+        }.joined(separator: "-")
+    }
+
     private mutating func add(_ one: Statistics, _ type: String, _ kind: String, _ members: [Argument]) {
+        let id = uuid(one.id)
         entries.append(
             Argument(
-                one.id,
+                id,
                 .structure(
                     of: type,
                     [
-                        Argument("id", .string(one.id)), Argument("type", .string(kind)),
+                        Argument("id", .string(id)), Argument("type", .string(kind)),
                         Argument("timestampMillis", .int(Int(one.timestamp))),
                     ] + members)))
     }

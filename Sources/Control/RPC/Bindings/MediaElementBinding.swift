@@ -66,9 +66,15 @@ extension Bindings {
                         (element.outputs[kind]?.downstream ?? []).map { connection(element, $0.element, kind) }
                     })
             },
-            // What is sent follows from what each sink takes; a wish changes nothing.
-            "setAudioFormat": .ignored,
-            "setVideoFormat": .ignored,
+            // An element that takes no such media has nothing to be made of it.
+            "setAudioFormat": .loop { call throws(RPCError) in
+                try call.element().inputs[.audio]?.wantedFormat = audioFormat(call)
+                return nil
+            },
+            "setVideoFormat": .loop { call throws(RPCError) in
+                try call.element().inputs[.video]?.wantedFormat = videoFormat(call)
+                return nil
+            },
             "getStats": .loop { call throws(RPCError) in
                 .structure(try statistics(call))
             },
@@ -104,6 +110,27 @@ extension Bindings {
                 }
             },
         ])
+
+    // MARK: Formats
+
+    private static func caps(_ call: LoopCall) -> Arguments {
+        Arguments(given: call.arguments.structure("caps") ?? [])
+    }
+
+    private static func audioFormat(_ call: LoopCall) -> WantedFormat {
+        let rate = caps(call).int("bitrate") ?? 0
+        return .audio(
+            caps(call).string("codec").flatMap { AudioCodec(rawValue: $0.lowercased()) }, bitrate: rate > 0 ? rate : nil
+        )
+    }
+
+    private static func videoFormat(_ call: LoopCall) -> WantedFormat {
+        let rate = Arguments(given: caps(call).structure("framerate") ?? [])
+        let (upper, lower) = (rate.int("numerator") ?? 0, rate.int("denominator") ?? 0)
+        return .video(
+            caps(call).string("codec").flatMap { VideoCodec(rawValue: $0.lowercased()) },
+            frameRate: upper > 0 && lower > 0 ? Rational(upper, lower) : nil)
+    }
 
     /// The entries of `getStats`.
     static func statistics(_ call: LoopCall) throws(RPCError) -> [Argument] {

@@ -91,12 +91,14 @@ extension Bindings {
 
     // MARK: RTP
 
-    /// Kurento's estimate of the line has these settings; ours takes only where it begins.
     private static let baseRtpEndpoint = ClassBinding(
         "BaseRtpEndpoint",
         properties: [
-            // 100 is what Kurento's endpoints answer.
-            "minVideoRecvBandwidth": .kept("minVideoRecvBandwidth", .int(100)),
+            "minVideoRecvBandwidth": .on(BaseRtpEndpoint.self) { endpoint throws(RPCError) in
+                .int(endpoint.minVideoRecvBandwidth)
+            } set: { endpoint, call throws(RPCError) in
+                endpoint.minVideoRecvBandwidth = call.arguments.int("minVideoRecvBandwidth") ?? 0
+            },
             "minVideoSendBandwidth": .on(BaseRtpEndpoint.self) { endpoint throws(RPCError) in
                 .int(endpoint.minVideoSendBandwidth ?? 100)
             } set: { endpoint, call throws(RPCError) in
@@ -115,7 +117,12 @@ extension Bindings {
                 // Less carries no frame worth sending, more no datagram.
                 endpoint.mtu = max(200, min(call.arguments.int("mtu") ?? 1200, 65_000))
             },
-            "rembParams": .kept("rembParams", .structure([])),
+            // Until somebody sets them there are none: the peer's own estimate rules.
+            "rembParams": .on(BaseRtpEndpoint.self) { endpoint throws(RPCError) in
+                .structure(endpoint.rembParams.map(\.wire) ?? [])
+            } set: { endpoint, call throws(RPCError) in
+                endpoint.rembParams = RembParams(Arguments(given: call.arguments.structure("rembParams") ?? []))
+            },
         ],
         methods: [
             "requestKeyframe": .on(BaseRtpEndpoint.self) { endpoint, _ throws(RPCError) in
@@ -139,4 +146,30 @@ extension Bindings {
             }
             return try fromDocument(call)
         })
+}
+
+extension RembParams {
+    /// As clients write them; what is left out has Kurento's value.
+    fileprivate init(_ given: Arguments) {
+        self.init()
+        packetsRecvIntervalTop = given.int("packetsRecvIntervalTop") ?? packetsRecvIntervalTop
+        exponentialFactor = given.float("exponentialFactor") ?? exponentialFactor
+        linealFactorMin = given.int("linealFactorMin") ?? linealFactorMin
+        linealFactorGrade = given.float("linealFactorGrade") ?? linealFactorGrade
+        decrementFactor = given.float("decrementFactor") ?? decrementFactor
+        thresholdFactor = given.float("thresholdFactor") ?? thresholdFactor
+        upLosses = given.int("upLosses") ?? upLosses
+        rembOnConnect = given.int("rembOnConnect") ?? rembOnConnect
+    }
+
+    fileprivate var wire: [Argument] {
+        [
+            Argument("packetsRecvIntervalTop", .int(packetsRecvIntervalTop)),
+            Argument("exponentialFactor", .float(exponentialFactor)),
+            Argument("linealFactorMin", .int(linealFactorMin)),
+            Argument("linealFactorGrade", .float(linealFactorGrade)),
+            Argument("decrementFactor", .float(decrementFactor)), Argument("thresholdFactor", .float(thresholdFactor)),
+            Argument("upLosses", .int(upLosses)), Argument("rembOnConnect", .int(rembOnConnect)),
+        ]
+    }
 }

@@ -6,7 +6,7 @@ import Media
 extension Bindings {
     static let webRtcEndpoint = ClassBinding(
         "WebRtcEndpoint", properties: networkProperties.merging(stateProperties) { $1 },
-        methods: candidateMethods.merging(channelMethods) { $1 }.merging(renegotiation) { $1 })
+        methods: candidateMethods.merging(channelMethods) { $1 }.merging(renegotiation) { $1 }.merging(layers) { $1 })
 
     private static let networkProperties: [String: PropertyBinding] = [
         "networkInterfaces": .on(WebRtcEndpoint.self) {
@@ -123,9 +123,7 @@ extension Bindings {
         },
         "closeDataChannel": .on(WebRtcEndpoint.self) { endpoint, call throws(RPCError) in
             try checkData(endpoint)
-            try graph(RPCError.incompatible) { () throws(GraphError) in
-                try endpoint.closeDataChannel(call.arguments.int("channelId") ?? -1)
-            }
+            endpoint.closeDataChannel(call.arguments.int("channelId") ?? -1)
             return nil
         },
     ]
@@ -152,6 +150,19 @@ extension Bindings {
             try checkSession(endpoint)
             return .string(try processAnswer(try description(call, "answer", endpoint), endpoint))
         },
+    ]
+
+    private static let layers: [String: CallBinding] = [
+        "selectSimulcastLayer": .on(WebRtcEndpoint.self) { endpoint, call throws(RPCError) in
+            guard !endpoint.simulcastLayers.isEmpty else {
+                throw .notSupported("The peer sends its picture in one form")
+            }
+            let rid = call.arguments.string("rid") ?? ""
+            try graph(RPCError.illegalParameter) { () throws(GraphError) in
+                try endpoint.selectSimulcastLayer(rid.isEmpty ? nil : rid)
+            }
+            return nil
+        }
     ]
 
     private static func checkSession(_ endpoint: WebRtcEndpoint) throws(RPCError) {
