@@ -117,6 +117,8 @@ package struct BandwidthEstimator: Sendable {
     /// Why the target is what it is, for tests and for whoever looks for a fault.
     package var lossBound: Int? { loss.bound.map { Int($0) } }
     package var isNoisy: Bool { trend.isNoisy }
+    /// The line's limit has been met, and the target is near it.
+    package var knowsCapacity: Bool { control.knowsCapacity }
 
     // MARK: Sending
 
@@ -324,14 +326,13 @@ package struct BandwidthEstimator: Sendable {
             acknowledgedShort: acknowledged.short.map { $0 / kept }, roundTrip: roundTrip,
             isApplicationLimited: isLimited,
             isSaturated: sentRate > Self.saturatedShare * Double(target) || isJammed(kept),
-            standingQueue: trend.standing,
-            packetSize: packetSize)
+            standingQueue: trend.standing, packetSize: packetSize)
         let former = control.rate
         if control.update(round, at: now) {
             if beforeFall == nil || control.rate < 0.6 * former { beforeFall = (former, now) }
             probing.lowered(at: now)
         }
-        let result = probing.result(loss: loss.inherent, maximum: probeMaximum, at: now)
+        let result = probing.result(loss: loss.inherent, maximum: probeMaximum, known: control.rate, at: now)
         if let result, let began, now - began < Self.startTime, result < Self.startDoubt * control.rate {
             // Nothing but the first probes speaks of the line yet: a start rate far above it fills the queue.
             control.set(max(result, control.rate / 2), at: now)
@@ -360,7 +361,7 @@ package struct BandwidthEstimator: Sendable {
         let rate = Double(target)
         // Twice as much is tried where the sender cannot show by its media that there is more, and some seconds after
         // a deep fall, because growth by 8 % a second takes long to come back.
-        if isLimited || !control.knowsCapacity
+        if isLimited || !control.knowsCapacity || control.isUnproved
             || beforeFall.map({ now - $0.at > .seconds(3) && rate < $0.rate * 0.8 }) == true
         {
             probing.wish(for: probeMaximum, target: rate, at: now)
