@@ -319,6 +319,9 @@ package struct BandwidthEstimator: Sendable {
 
     private mutating func round(at now: Instant) {
         decaySentRate(at: now)
+        if let delivered = acknowledged.long, control.knowsCapacity {
+            trend.setPacketTime(packetSize * 8e3 / max(delivered, 1))
+        }
         let kept = max(0.7, 1 - loss.inherent) * max(0.7, covered)
         let isLimited = sentRate < Self.limitedShare * Double(target)
         let round = RateControl.Round(
