@@ -37,6 +37,8 @@ package struct BandwidthEstimator: Sendable {
     private static let lossyShare = 0.02
     private static let lossMemory = 128.0
     private static let calmQueue = 60.0
+    /// Loss never speaks for less than this share of what is delivered.
+    private static let deliveredShare = 0.9
     /// A standing queue below this (milliseconds) is none.
     private static let noQueue = 10.0
     /// A probe raises the target by this factor at most where it may be wrong.
@@ -348,7 +350,11 @@ package struct BandwidthEstimator: Sendable {
             isRecovering = false
         }
         control.clamp(to: Double(limits.minimum)...Double(limits.maximum))
-        if let bound = loss.bound, control.rate > bound { control.set(bound, at: now) }
+        if let bound = loss.bound {
+            // Few packets may say much less than what has just come through.
+            let limit = max(bound, Self.deliveredShare * (acknowledged.long ?? 0))
+            if control.rate > limit { control.set(limit, at: now) }
+        }
         publish()
         probe(isLimited: isLimited, at: now)
     }

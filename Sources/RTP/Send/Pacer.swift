@@ -62,6 +62,8 @@ package struct Pacer: Sendable {
     }
 
     package var isProbing: Bool { probe != nil }
+    /// How large the packets of the probe under way are to be, in bytes.
+    package var probePacketSize: Int { probe.map { $0.cluster.bytesMin / max(1, $0.cluster.packetsMin) } ?? .max }
 
     /// Begins a probe; one that is under way is cut off.
     package mutating func begin(_ cluster: ProbeCluster) { probe = (cluster, nil, 0, 0) }

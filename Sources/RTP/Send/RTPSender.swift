@@ -140,7 +140,10 @@ package final class RTPSender {
             count = stream.writeRetransmission(into: buffer, transportSequence: sequence, at: now)
             resendAllowance -= Double(count)
             repairBytes += count
-        case .padding: count = stream.writePadding(into: buffer, transportSequence: sequence, at: now)
+        case .padding:
+            // Where delays jump, only many bytes measure anything.
+            let wanted = estimator.isNoisy ? .max : pacer.probePacketSize
+            count = stream.writePadding(into: buffer, transportSequence: sequence, wanted: wanted, at: now)
         }
         guard count > 0 else { return 0 }
         var probe: ProbeCluster.ID?
