@@ -331,7 +331,7 @@ package struct BandwidthEstimator: Sendable {
             acknowledgedShort: acknowledged.short.map { $0 / kept }, roundTrip: roundTrip,
             isApplicationLimited: isLimited,
             isSaturated: sentRate > Self.saturatedShare * Double(target) || isJammed(kept),
-            standingQueue: trend.standing, packetSize: packetSize)
+            standingQueue: trend.standing, isNoisy: trend.isNoisy, packetSize: packetSize)
         let former = control.rate
         if control.update(round, at: now) {
             if beforeFall == nil || control.rate < 0.6 * former { beforeFall = (former, now) }
