@@ -13,6 +13,7 @@ package final class OpusEncoder: AudioEncoder {
     package let format: AudioFormat
     private let encoder: OpaquePointer
     private let lookahead: Int
+    private let hasFEC: Bool
     private var queue: SampleQueue
     private var packetCount: Int64 = 0
     /// Of the size that libopus advises; it holds any packet.
@@ -24,6 +25,7 @@ package final class OpusEncoder: AudioEncoder {
             Int32(AudioFrame.sampleRate), Int32(specification.channels), OPUS_APPLICATION_AUDIO, &result)
         guard let encoder = made else { throw CodecError(opus: "opus_encoder_create", result) }
         self.encoder = encoder
+        hasFEC = specification.fec
         var lookahead: Int32 = 0
         copus_get_lookahead(encoder, &lookahead)
         self.lookahead = Int(lookahead)
@@ -33,9 +35,12 @@ package final class OpusEncoder: AudioEncoder {
             configuration: OpusHead.bytes(channels: specification.channels, preSkip: Int(lookahead)))
         try setBitrate(specification.bitrate)
         try check("OPUS_SET_COMPLEXITY", copus_set_complexity(encoder, Int32(clamping: specification.complexity)))
-        try check("OPUS_SET_INBAND_FEC", copus_set_inband_fec(encoder, specification.fec ? 1 : 0))
-        // FEC is only spent where loss is expected; 10 % makes libopus carry it at speech rates.
-        try check("OPUS_SET_PACKET_LOSS_PERC", copus_set_packet_loss_percent(encoder, specification.fec ? 10 : 0))
+        // Who wants redundancy talks. One channel at 48 kbit/s then stays with the modes made for speech, with losses and
+        // without, instead of changing when losses come; they sound better too (docs/robustness.md).
+        if specification.fec, specification.channels == 1 {
+            try check("OPUS_SET_SIGNAL", copus_set_signal_is_voice(encoder))
+        }
+        try setExpectedLoss(0)
         try check("OPUS_SET_DTX", copus_set_dtx(encoder, specification.dtx ? 1 : 0))
     }
 
@@ -66,6 +71,13 @@ package final class OpusEncoder: AudioEncoder {
 
     package func setBitrate(_ bitrate: Int) throws(CodecError) {
         try check("OPUS_SET_BITRATE", copus_set_bitrate(encoder, Int32(clamping: bitrate)))
+    }
+
+    /// Redundancy takes bits from the sound itself, so there is none where nothing is lost.
+    package func setExpectedLoss(_ percent: Int) throws(CodecError) {
+        let percent = hasFEC ? min(max(percent, 0), 100) : 0
+        try check("OPUS_SET_INBAND_FEC", copus_set_inband_fec(encoder, percent > 0 ? 1 : 0))
+        try check("OPUS_SET_PACKET_LOSS_PERC", copus_set_packet_loss_percent(encoder, Int32(percent)))
     }
 
     private func drain() throws(CodecError) -> [EncodedFrame] {

@@ -15,6 +15,10 @@ static inline int copus_set_inband_fec(OpusEncoder *encoder, int on) {
 static inline int copus_set_packet_loss_percent(OpusEncoder *encoder, int percent) {
     return opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC(percent));
 }
+// What the encoder cannot tell by itself at low complexity.
+static inline int copus_set_signal_is_voice(OpusEncoder *encoder) {
+    return opus_encoder_ctl(encoder, OPUS_SET_SIGNAL(OPUS_SIGNAL_VOICE));
+}
 static inline int copus_set_dtx(OpusEncoder *encoder, int on) {
     return opus_encoder_ctl(encoder, OPUS_SET_DTX(on));
 }

@@ -3,16 +3,16 @@ package import Media
 
 /// What happens every 20 ms.
 extension AudioReceiver {
-    /// Too long by this much is mended at once (15 ms) or after `patience` blocks (5 s): what is removed and put in
-    /// again is heard more than what waits.
-    private static let (tooLong, patience) = (720.0, 250)
+    /// Too long by this much (15 ms) is mended in pauses at once, in speech after 2 s (`haste`), less than that only
+    /// after `patience` blocks (5 s): what is removed and put in again is heard more than what waits.
+    private static let (tooLong, haste, patience) = (720.0, 100, 250)
     /// 5 ms, or 10 ms where packets and blocks slide along each other and the target wavers.
     private static let (somewhatTooLong, somewhatTooLongSliding) = (240.0, 480.0)
     /// Too short by this much is mended: nothing where packets and blocks lie on one grid, for then the last sample
     /// decides over a whole block; 5 ms where they slide.
     private static let (tooShort, tooShortSliding) = (0.5, 240.0)
-    /// 100 ms too long: haste goes before beauty.
-    private static let muchTooLong = 4800.0
+    /// 400 ms too long: speed goes before beauty.
+    private static let muchTooLong = 19_200.0
 
     package func pull(at now: Instant) -> AudioFrame {
         let local = clock.at(now)
@@ -93,8 +93,9 @@ extension AudioReceiver {
         if excess > Self.tooLong || playout.blocksTooLong > Self.patience {
             let wanted = max(TimeStretcher.needToShorten, need + Pitch.lagMax)
             while store.count < wanted, isNextReady { step(missing: wanted - store.count) }
-            let removed = TimeStretcher.shorten(
-                store, most: Int(excess), keep: need, isHurried: excess > Self.muchTooLong)
+            let haste: TimeStretcher.Haste =
+                excess > Self.muchTooLong ? .hurried : playout.blocksTooLong < Self.haste ? .onlyQuiet : .usual
+            let removed = TimeStretcher.shorten(store, most: Int(excess), keep: need, haste: haste)
             guard removed > 0 else { return }
             report.statistics.removedSamplesForAcceleration += removed
             playout.blocksSinceStretch = 0

@@ -154,8 +154,8 @@ package final class AudioReceiver: SoundReceiver {
     }
 
     private func learn(_ packet: SoundPacket, _ start: Int64, _ duration: Int) {
-        guard !packet.isRecovered else { return }
         let transit = clock.at(packet.arrival) - Double(start)
+        guard !packet.isRecovered else { return target.add(repaired: transit) }
         target.add(transit: transit, start: Double(start), duration: Double(duration))
         let ours = clock.ours(packet.arrival)
         if driftEstimator.add(time: ours, transit: ours - Double(start)) {

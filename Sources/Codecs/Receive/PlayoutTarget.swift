@@ -6,6 +6,7 @@ import Media
 ///
 /// Two windows forget at different speeds: ten seconds for what the network is like, one second for what it has
 /// become. There is no built-in delay: a network without jitter gets the delay that blocks and packets need to meet.
+/// Packets that come once more because they were lost count apart: they are waited for where there are many of them.
 struct PlayoutTarget {
     /// 97 of 100 blocks in the long run; in the short run 9 of 10 suffice to see a change, fewer would be chance.
     private static let (longShare, shortShare) = (0.97, 0.90)
@@ -14,6 +15,15 @@ struct PlayoutTarget {
     private static let countKnown = 25
     /// 1 ms: a packet that is due in this very moment is not yet in time.
     private static let margin = 48.0
+    /// From this share of packets on that come once more they are waited for, until it has fallen to the lower one. A
+    /// packet's weight in it is that of one in 256: five seconds.
+    private static let (repairedMost, repairedLeast) = (0.02, 0.008)
+    private static let repairedWeight = 1.0 / 256
+    /// Of those, nine of ten: a second request takes another round trip.
+    private static let repairedQuantile = 0.9
+    /// What comes later than this after the fastest is not waited for: 250 ms. People who talk to each other notice
+    /// more than that sooner than a gap.
+    private static let repairedLatest = 12_000.0
 
     private var long = SlidingQuantile(capacity: 500)
     private var short = SlidingQuantile(capacity: 50)
@@ -21,12 +31,17 @@ struct PlayoutTarget {
     private var collected: (until: Double, transit: Double)?
     /// Loss events, decaying: what part of the blocks lately was lost.
     private(set) var lossShare = 0.0
+    /// How late packets came that were sent once more, the last 64 of them.
+    private var repaired = SlidingQuantile(capacity: 64)
+    private var repairedShare = 0.0
+    private var waitsForRepaired = false
 
     /// How late the fastest packet came.
     var fastest: Double? { [long.minimum, collected?.transit].compactMap { $0 }.min() }
 
     /// A packet came. Packets shorter than a block count together: one value per 20 ms of media.
     mutating func add(transit: Double, start: Double, duration: Double) {
+        noteRepaired(0)
         guard let now = collected else {
             collected = (start + max(duration, PlayoutTarget.block), transit)
             return
@@ -40,12 +55,26 @@ struct PlayoutTarget {
         }
     }
 
+    /// A packet came that had been lost.
+    mutating func add(repaired transit: Double) {
+        guard let fastest, transit - fastest <= PlayoutTarget.repairedLatest else { return }
+        repaired.add(transit)
+        noteRepaired(1)
+    }
+
+    private mutating func noteRepaired(_ value: Double) {
+        repairedShare += (value - repairedShare) * PlayoutTarget.repairedWeight
+        waitsForRepaired =
+            repairedShare > (waitsForRepaired ? PlayoutTarget.repairedLeast : PlayoutTarget.repairedMost)
+    }
+
     mutating func count(lost: Bool) { lossShare += ((lost ? 1 : 0) - lossShare) * 0.003 }
 
     /// How late nearly all packets come.
     private var needed: Double? {
         var values = [long.quantile(PlayoutTarget.longShare), short.quantile(PlayoutTarget.shortShare)]
         if long.count < PlayoutTarget.countKnown { values.append(collected?.transit) }
+        if waitsForRepaired { values.append(repaired.quantile(PlayoutTarget.repairedQuantile)) }
         return values.compactMap { $0 }.max()
     }
 
@@ -81,6 +110,7 @@ struct PlayoutTarget {
     mutating func reset() {
         long.removeAll()
         short.removeAll()
+        repaired.removeAll()
         collected = nil
     }
 }

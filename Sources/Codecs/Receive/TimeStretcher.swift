@@ -12,14 +12,18 @@ enum TimeStretcher {
     /// Samples that have to wait to be shortened by one period.
     static let needToShorten = 2 * Pitch.lagMax + AudioFrame.blockSamples / 2
 
+    /// How much a seam may be heard.
+    enum Haste { case onlyQuiet, usual, hurried }
+
     /// Takes out one period of at most `most` samples, so that at least `keep` go on waiting. Returns its length, 0
     /// where the sound does not repeat itself.
-    static func shorten(_ store: SampleStore, most: Int, keep: Int, isHurried: Bool) -> Int {
+    static func shorten(_ store: SampleStore, most: Int, keep: Int, haste: Haste) -> Int {
         let most = min(most, Pitch.lagMax, store.count - keep, store.count / 2, store.count - Pitch.window)
         guard most >= Pitch.lagMin else { return 0 }
         let match = Pitch.match(store.front, channels: store.channels, lagMax: most)
         let isQuiet = match.power < quietPower
-        guard isQuiet || match.likeness > (isHurried ? likenessHurried : likenessMin) else { return 0 }
+        guard isQuiet || haste != .onlyQuiet else { return 0 }
+        guard isQuiet || match.likeness > (haste == .hurried ? likenessHurried : likenessMin) else { return 0 }
         let lag = isQuiet ? most : match.lag
         let channels = store.channels
         let first = store.front

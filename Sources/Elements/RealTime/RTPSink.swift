@@ -16,6 +16,7 @@ final class RTPSink: MediaSink {
     private var source: UInt32 = 0
     /// What the encoder was last told.
     private var bitrate: Int?
+    private var loss = ExpectedLoss()
     /// Coded sound with all its headers, in bits per second.
     private static let soundRate = 70_000
     /// Headers of 50 packets a second: IP, UDP, RTP with extensions, SRTP's tag.
@@ -168,6 +169,10 @@ final class RTPSink: MediaSink {
         case .audio(let format):
             guard format.codec.rawValue == track.codec.name.lowercased() else { return }
             session.send(endpoint.cutter.cut(sound: frame.payload, pts: frame.pts), on: track, source: source, at: now)
+            let remote = track.stream.remote
+            if let percent = loss.update(remote.fractionLost, report: remote.reports, at: now) {
+                endpoint.inputs[kind]?.setExpectedLoss(percent)
+            }
         case nil: return
         }
         endpoint.touch()

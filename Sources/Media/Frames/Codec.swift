@@ -76,6 +76,13 @@ package protocol AudioEncoder: AnyObject {
     /// The last block, padded with silence, its padding in `skipEnd`.
     func flush() throws(CodecError) -> [EncodedFrame]
     func setBitrate(_ bitrate: Int) throws(CodecError)
+    /// How many of 100 packets the line loses, from the next block on: redundancy is spent where they do. Codecs without
+    /// any leave it aside.
+    func setExpectedLoss(_ percent: Int) throws(CodecError)
+}
+
+extension AudioEncoder {
+    package func setExpectedLoss(_ percent: Int) throws(CodecError) {}
 }
 
 /// A distinct result of encoding video. Equal specifications of one source share one encoder.
@@ -129,7 +136,7 @@ package struct AudioSpecification: Hashable, Sendable {
     package var bitrate: Int
     /// Opus 0–10.
     package var complexity: Int
-    /// In-band forward error correction (Opus).
+    /// In-band forward error correction (Opus), where listeners report losses.
     package var fec: Bool
     /// Discontinuous transmission (Opus).
     package var dtx: Bool

@@ -289,6 +289,12 @@ public final class InputPad {
         subscribed?.setBitrate(bitrate, for: sink)
     }
 
+    /// Tells the encoder of the sound that the sink gets how many of 100 packets are lost behind it.
+    package func setExpectedLoss(_ percent: Int) {
+        guard let sink else { return }
+        subscribed?.setExpectedLoss(percent, for: sink)
+    }
+
     /// Tells the producer that the sink has room again.
     package func roomAvailable() {
         guard let sink else { return }

@@ -41,6 +41,8 @@ package final class MediaSource {
     struct Attachment {
         let sink: any MediaSink
         var key: RenditionKey?
+        /// How many of 100 packets of sound do not reach whom the sink sends them to.
+        fileprivate var expectedLoss = 0
         /// The rendition it goes over to at that one's next key frame.
         fileprivate var handover: Handover?
     }
@@ -152,6 +154,19 @@ package final class MediaSource {
         rendition.setBitrate(element.encoderRates.limited(bitrate))
     }
 
+    /// Tells the encoder of the rendition a sink gets how many of 100 packets are lost behind that sink. One encoder
+    /// works for all: it counts with the highest share.
+    package func setExpectedLoss(_ percent: Int, for sink: any MediaSink) {
+        guard let index = attachments.firstIndex(where: { $0.sink === sink }) else { return }
+        attachments[index].expectedLoss = percent
+        if let key = attachments[index].key { tellExpectedLoss(key) }
+    }
+
+    private func tellExpectedLoss(_ key: RenditionKey) {
+        guard kind == .audio, let rendition = renditions[key] as? EncodedRendition else { return }
+        rendition.setExpectedLoss(attachments.filter { $0.key == key }.map(\.expectedLoss).max() ?? 0)
+    }
+
     /// How old frames are when that sink gets them, since they were due; nil: not measured.
     func latency(to sink: any MediaSink) -> MediaTime? { rendition(of: sink)?.latency }
 
@@ -192,6 +207,7 @@ package final class MediaSource {
         attachments[index].key = key
         if let old { leave(old, sink) }
         rendition(key).add(sink)
+        tellExpectedLoss(key)
     }
 
     private func leave(_ key: RenditionKey, _ sink: any MediaSink) {
@@ -201,6 +217,7 @@ package final class MediaSource {
             renditions[key] = nil
             rendition.stop()
         }
+        tellExpectedLoss(key)
     }
 
     private func rendition(_ key: RenditionKey) -> Rendition {

@@ -23,6 +23,7 @@ final class VideoEncodeWork: StageWork {
     func process(_ input: EncodeInput, emit: (MediaItem) -> Void) throws {
         switch input {
         case .bitrate(let bitrate): try encoder?.setBitrate(bitrate)
+        case .expectedLoss: break
         case .item(.picture(let picture), let forceKeyFrame):
             guard forceKeyFrame || isDue(picture.pts) else { return }
             let encoder = try encoder ?? makeEncoder(for: picture)
@@ -87,6 +88,7 @@ final class AudioEncodeWork: StageWork {
     func process(_ input: EncodeInput, emit: (MediaItem) -> Void) throws {
         switch input {
         case .bitrate(let bitrate): try encoder.setBitrate(bitrate)
+        case .expectedLoss(let percent): try encoder.setExpectedLoss(percent)
         case .item(.sound(let block), _): deliver(try encoder.encode(block), emit)
         case .item(.watermark(let time), _): emit(.watermark(time - AudioEncodeWork.heldMax))
         case .item(.end(let time), _):

@@ -7,6 +7,7 @@ final class EncodedRendition: Rendition, MediaSink {
     private var record: StageRecord?
     /// What the encoder was told; nil: nothing beyond its specification.
     private var bitrate: Int?
+    private var expectedLoss = 0
     // The source owns both; a strong reference would close a ring, for the decoded form holds its sinks.
     private weak var upstream: Rendition?
     /// Where the next key frame is. The encoder's first frame is one, so at first it is under way.
@@ -94,6 +95,13 @@ final class EncodedRendition: Rendition, MediaSink {
         stage?.push(.bitrate(bitrate), droppable: false)
     }
 
+    /// How many of 100 packets of sound are lost on the way to whom most are.
+    func setExpectedLoss(_ percent: Int) {
+        guard percent != expectedLoss else { return }
+        expectedLoss = percent
+        stage?.push(.expectedLoss(percent), droppable: false)
+    }
+
     private var specified: Int? {
         switch key {
         case .video(let specification): specification.bitrate
@@ -130,6 +138,8 @@ final class EncodedRendition: Rendition, MediaSink {
 enum EncodeInput: Sendable {
     case item(MediaItem, forceKeyFrame: Bool)
     case bitrate(Int)
+    /// Of 100 packets of sound.
+    case expectedLoss(Int)
 
     var isFrame: Bool {
         if case .item(let item, _) = self { return item.isFrame }

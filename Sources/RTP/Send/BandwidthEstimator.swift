@@ -37,6 +37,8 @@ package struct BandwidthEstimator: Sendable {
     private static let lossyShare = 0.02
     private static let lossMemory = 128.0
     private static let calmQueue = 60.0
+    /// Loss never speaks for less than this share of what is delivered.
+    private static let deliveredShare = 0.9
     /// A standing queue below this (milliseconds) is none.
     private static let noQueue = 10.0
     /// A probe raises the target by this factor at most where it may be wrong.
@@ -117,6 +119,8 @@ package struct BandwidthEstimator: Sendable {
     /// Why the target is what it is, for tests and for whoever looks for a fault.
     package var lossBound: Int? { loss.bound.map { Int($0) } }
     package var isNoisy: Bool { trend.isNoisy }
+    /// The line's limit has been met, and the target is near it.
+    package var knowsCapacity: Bool { control.knowsCapacity }
 
     // MARK: Sending
 
@@ -317,6 +321,9 @@ package struct BandwidthEstimator: Sendable {
 
     private mutating func round(at now: Instant) {
         decaySentRate(at: now)
+        if let delivered = acknowledged.long, control.knowsCapacity {
+            trend.setPacketTime(packetSize * 8e3 / max(delivered, 1))
+        }
         let kept = max(0.7, 1 - loss.inherent) * max(0.7, covered)
         let isLimited = sentRate < Self.limitedShare * Double(target)
         let round = RateControl.Round(
@@ -324,14 +331,13 @@ package struct BandwidthEstimator: Sendable {
             acknowledgedShort: acknowledged.short.map { $0 / kept }, roundTrip: roundTrip,
             isApplicationLimited: isLimited,
             isSaturated: sentRate > Self.saturatedShare * Double(target) || isJammed(kept),
-            standingQueue: trend.standing,
-            packetSize: packetSize)
+            standingQueue: trend.standing, isNoisy: trend.isNoisy, packetSize: packetSize)
         let former = control.rate
         if control.update(round, at: now) {
             if beforeFall == nil || control.rate < 0.6 * former { beforeFall = (former, now) }
             probing.lowered(at: now)
         }
-        let result = probing.result(loss: loss.inherent, maximum: probeMaximum, at: now)
+        let result = probing.result(loss: loss.inherent, maximum: probeMaximum, known: control.rate, at: now)
         if let result, let began, now - began < Self.startTime, result < Self.startDoubt * control.rate {
             // Nothing but the first probes speaks of the line yet: a start rate far above it fills the queue.
             control.set(max(result, control.rate / 2), at: now)
@@ -344,7 +350,11 @@ package struct BandwidthEstimator: Sendable {
             isRecovering = false
         }
         control.clamp(to: Double(limits.minimum)...Double(limits.maximum))
-        if let bound = loss.bound, control.rate > bound { control.set(bound, at: now) }
+        if let bound = loss.bound {
+            // Few packets may say much less than what has just come through.
+            let limit = max(bound, Self.deliveredShare * (acknowledged.long ?? 0))
+            if control.rate > limit { control.set(limit, at: now) }
+        }
         publish()
         probe(isLimited: isLimited, at: now)
     }
@@ -360,7 +370,7 @@ package struct BandwidthEstimator: Sendable {
         let rate = Double(target)
         // Twice as much is tried where the sender cannot show by its media that there is more, and some seconds after
         // a deep fall, because growth by 8 % a second takes long to come back.
-        if isLimited || !control.knowsCapacity
+        if isLimited || !control.knowsCapacity || control.isUnproved
             || beforeFall.map({ now - $0.at > .seconds(3) && rate < $0.rate * 0.8 }) == true
         {
             probing.wish(for: probeMaximum, target: rate, at: now)

@@ -3,11 +3,15 @@ package import Core
 /// A leaky bucket over all that one peer is sent: says when the next packet may go, and of which kind.
 ///
 /// Sound goes at once and counts; retransmissions go before pictures, padding only in probes. The bucket leaks at 2.5
-/// times the target; on a wide line what three frames have on average at the target leaves at once, since spreading it
+/// times the target, on a narrow line whose limit has been met at 1.25 times: what does not wait here waits there, and
+/// sound behind it. On a wide line what three frames have on average at the target leaves at once, since spreading it
 /// would only make pictures late. A plain value; owned by `RTPSender`.
 package struct Pacer: Sendable {
     /// How much faster than the target packets may leave (the margin for frames that exceed their share).
     private static let factor = 2.5
+    /// The same on a narrow line that is known to be full above the target: a frame of 200 kbit/s takes 20 of its 33 ms
+    /// at 300 kbit/s, and a key frame a tenth of a second, in which sound passes by.
+    private static let fullFactor = 1.25
     /// What may leave at once, in seconds of the pacing rate: 100 ms of the target, three frames at 30 a second, as
     /// browsers do it. Key frames are spread. With less, every frame above the average is spread, and a receiver takes
     /// that for the speed of the network: it holds back all pictures as long as its largest one would need.
@@ -15,11 +19,11 @@ package struct Pacer: Sendable {
     /// On narrow lines and where packets are lost: 15 ms of the target, half a frame at 30 a second. A whole one overflows
     /// queues of 30 ms.
     private static let narrowBurst = 0.006
-    /// Pacing below this, in bit/s, is for narrow lines: a target of 1 Mbit/s.
-    private static let narrowRate = 2_500_000.0
+    /// A target below this, in bit/s, is for narrow lines.
+    private static let narrowTarget = 1_000_000
     /// The line has lost packets of late.
     package var isCautious = false
-    private var burst: Double { isCautious || rate < Self.narrowRate ? Self.narrowBurst : Self.wideBurst }
+    private var burst: Double { isCautious || isNarrow ? Self.narrowBurst : Self.wideBurst }
     /// What waits longer than this at the pacing rate is stale: the sender drops it and asks for a key frame.
     package static let queueTimeMax = MediaTime.seconds(1)
     /// A probe lags behind its times by no more than this before it is cut off: a host that did not turn for long.
@@ -37,6 +41,7 @@ package struct Pacer: Sendable {
 
     /// Bits per second at which the bucket leaks.
     package private(set) var rate: Double
+    private var isNarrow: Bool
     /// Bytes in the bucket.
     private var debt = 0.0
     private var updated: Instant?
@@ -44,14 +49,21 @@ package struct Pacer: Sendable {
     private var isFull = false
     private var probe: (cluster: ProbeCluster, began: Instant?, packets: Int, bytes: Int)?
 
-    package init(target: Int) { rate = Double(target) * Self.factor }
+    package init(target: Int) {
+        rate = Double(target) * Self.factor
+        isNarrow = target < Self.narrowTarget
+    }
 
-    package mutating func setTarget(_ target: Int, at now: Instant) {
+    /// `isLimitKnown`: the line's limit has been met, and is near the target.
+    package mutating func setTarget(_ target: Int, isLimitKnown: Bool = false, at now: Instant) {
         leak(at: now)
-        rate = max(1000, Double(target) * Self.factor)
+        isNarrow = target < Self.narrowTarget
+        rate = max(1000, Double(target) * (isNarrow && isLimitKnown ? Self.fullFactor : Self.factor))
     }
 
     package var isProbing: Bool { probe != nil }
+    /// How large the packets of the probe under way are to be, in bytes.
+    package var probePacketSize: Int { probe.map { $0.cluster.bytesMin / max(1, $0.cluster.packetsMin) } ?? .max }
 
     /// Begins a probe; one that is under way is cut off.
     package mutating func begin(_ cluster: ProbeCluster) { probe = (cluster, nil, 0, 0) }

@@ -21,6 +21,8 @@ struct Probing: Sendable {
     /// While a result reaches this share of what was asked, the next run asks for more.
     private static let successShare = 0.7
     private static let nextFactor = 2.0
+    /// … and says something new.
+    private static let newsShare = 1.02
     /// A line that delivered less than was sent is full: of such a result, a bit is left alone.
     private static let fullShare = 0.9
     private static let fullResult = 0.95
@@ -146,8 +148,8 @@ struct Probing: Sendable {
     }
 
     /// A finished run's result in bits/s, after a round of feedback; the newest if there are several. `loss` is the
-    /// share that the line loses at any rate.
-    mutating func result(loss: Double, maximum: Double, at now: Instant) -> Double? {
+    /// share that the line loses at any rate, `known` the rate without it.
+    mutating func result(loss: Double, maximum: Double, known: Double, at now: Instant) -> Double? {
         var result: Double?
         for index in runs.indices where !runs[index].isDone {
             let run = runs[index]
@@ -161,7 +163,7 @@ struct Probing: Sendable {
             else { continue }
             runs[index].isDone = true
             result = max(result ?? 0, rate)
-            if rate >= Self.successShare * run.rate {
+            if rate >= Self.successShare * run.rate, rate > Self.newsShare * known {
                 interval = Self.wishInterval
                 lastWish = nil
                 if isExploring, run.rate < maximum { request(min(rate * Self.nextFactor, maximum), at: now) }

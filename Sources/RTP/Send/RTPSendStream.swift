@@ -54,6 +54,9 @@ package final class RTPSendStream {
     private static let capacityStart = 64
     /// Most that one padding packet can carry (RFC 3550, section 5.1).
     private static let paddingMax = 255
+    /// Packets of a probe that are to be smaller than this are bare padding: repeated ones would be more than the line
+    /// that is looked for carries in the time of a probe.
+    private static let repeatMin = 800
     /// A packet is not sent again more often than this.
     private static let resendsMax: UInt8 = 16
 
@@ -215,12 +218,12 @@ package final class RTPSendStream {
         return 0
     }
 
-    /// Writes a packet that carries nothing new, for probing: the newest packet once more, or bare padding. Returns its
-    /// length, 0 if there is nothing that may be sent.
+    /// Writes a packet that carries nothing new, for probing: the newest packet once more, or bare padding where that is
+    /// all that is wanted. `wanted` is in bytes. Returns its length, 0 if there is nothing that may be sent.
     package func writePadding(
-        into buffer: UnsafeMutableRawBufferPointer, transportSequence: UInt16?, at now: Instant
+        into buffer: UnsafeMutableRawBufferPointer, transportSequence: UInt16?, wanted: Int = .max, at now: Instant
     ) -> Int {
-        guard configuration.retransmissionSSRC != nil else {
+        guard configuration.retransmissionSSRC != nil, wanted >= Self.repeatMin else {
             return writeBarePadding(into: buffer, transportSequence, at: now)
         }
         var number = cache.cursor - 1

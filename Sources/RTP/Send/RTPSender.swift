@@ -92,6 +92,10 @@ package final class RTPSender {
         for stream in streams where stream.configuration.kind == .audio {
             let count = write(stream, .sound, into: buffer, .media, at: now)
             if count > 0 { return count }
+            // What was lost of it is small, and of no use if it comes late.
+            guard stream.hasRetransmission(at: now), mayResend(at: now) else { continue }
+            let repaired = write(stream, .retransmission, into: buffer, .media, at: now)
+            if repaired > 0 { return repaired }
         }
         if !pacer.isProbing, estimator.hasProbe, hasMedia, let cluster = estimator.pollProbe(at: now) {
             pacer.begin(cluster)
@@ -136,7 +140,10 @@ package final class RTPSender {
             count = stream.writeRetransmission(into: buffer, transportSequence: sequence, at: now)
             resendAllowance -= Double(count)
             repairBytes += count
-        case .padding: count = stream.writePadding(into: buffer, transportSequence: sequence, at: now)
+        case .padding:
+            // Where delays jump, only many bytes measure anything.
+            let wanted = estimator.isNoisy ? .max : pacer.probePacketSize
+            count = stream.writePadding(into: buffer, transportSequence: sequence, wanted: wanted, at: now)
         }
         guard count > 0 else { return 0 }
         var probe: ProbeCluster.ID?
@@ -192,8 +199,11 @@ package final class RTPSender {
             add(now + Self.resendPause)
         }
         for stream in streams {
+            let isSound = stream.configuration.kind == .audio
+            if isSound, stream.waitingRetransmissions > 0, resendAllowance > 0 { add(now) }
             guard let due = stream.copyDue else { continue }
-            add(max(due, resendAllowance > 0 ? pacer.deadline(at: now) ?? now : now + Self.resendPause))
+            let turn = isSound ? now : pacer.deadline(at: now) ?? now
+            add(max(due, resendAllowance > 0 ? turn : now + Self.resendPause))
         }
         if estimator.hasProbe, hasMedia { add(now) }
         return next
@@ -256,7 +266,7 @@ package final class RTPSender {
     }
 
     private func publish(at now: Instant) {
-        pacer.setTarget(estimator.target, at: now)
+        pacer.setTarget(estimator.target, isLimitKnown: estimator.knowsCapacity, at: now)
         guard estimator.target != lastTarget else { return }
         lastTarget = estimator.target
         raise(.target(lastTarget))

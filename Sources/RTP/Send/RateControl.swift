@@ -13,6 +13,9 @@ struct RateControl: Sendable {
     private static let growth = 1.08
     /// The rate may exceed the delivered one by this factor…
     private static let lead = 1.5
+    /// The same where the line's limit has been met: a sender that uses less than it may would let the rate drift past
+    /// the limit, and fill the queue when it uses it all. From there on a probe has to prove more.
+    private static let provedLead = 1.2
     /// … plus this, so that it can rise from little (bits/s).
     private static let leadBase = 10_000.0
     /// Least growth near the capacity (bits/s per second).
@@ -29,6 +32,9 @@ struct RateControl: Sendable {
     /// The capacity of the line, as seen at overuse: mean in kbit/s, and variance relative to the mean.
     private var capacity: Double?
     private var capacityVariance = 0.4
+
+    /// The rate would grow, but what is delivered does not show that there is more.
+    private(set) var isUnproved = false
 
     init(rate: Double) { self.rate = rate }
 
@@ -59,6 +65,8 @@ struct RateControl: Sendable {
         var isSaturated: Bool
         /// Milliseconds that packets wait in a queue that does not empty.
         var standingQueue: Double
+        /// Delays jump: what is delivered varies as well, and a limit may be none.
+        var isNoisy: Bool
         var packetSize: Double
     }
 
@@ -123,7 +131,9 @@ struct RateControl: Sendable {
         } else {
             raised = rate + max(1000 * elapsed, rate * (pow(Self.growth, elapsed) - 1))
         }
-        let bound = (round.acknowledged ?? rate) * Self.lead + Self.leadBase
+        let lead = capacity != nil && !round.isNoisy ? Self.provedLead : Self.lead
+        let bound = (round.acknowledged ?? rate) * lead + Self.leadBase
+        isUnproved = capacity != nil && raised > bound
         rate = max(rate, min(raised, bound))
     }
 

@@ -37,7 +37,7 @@ package struct CodecCapability: Hashable, Sendable {
     package static let audio: [CodecCapability] = [
         CodecCapability(
             name: "opus", clockRate: 48_000, channels: 2, payloadType: 96,
-            parameters: "minptime=10;useinbandfec=1", feedback: audioFeedback),
+            parameters: "minptime=10;useinbandfec=1", feedback: audioFeedback, rtxPayloadType: 100),
         CodecCapability(name: "red", clockRate: 48_000, channels: 2, payloadType: 97),
         CodecCapability(name: "G722", clockRate: 8_000, payloadType: 9),
         CodecCapability(name: "PCMU", clockRate: 8_000, payloadType: 0),

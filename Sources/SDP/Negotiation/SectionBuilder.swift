@@ -72,11 +72,12 @@ struct SectionBuilder {
         add(.simulcast(SimulcastDescription(receive: streams)))
     }
 
-    /// Our sources, where we send: one, and one for its retransmissions.
+    /// Our sources, where we send: one, and one for its retransmissions. That of sound is not named: browsers refuse a
+    /// line of sound with two sources, and packets tell whose they are by mid and payload type.
     mutating func addSources(hasRetransmissions: Bool) {
         let sources = LocalSources(seed: local.seed, line: line, media)
         add(.ssrc(SourceAttribute(ssrc: sources.ssrc, name: "cname", value: local.cname)))
-        guard hasRetransmissions else { return }
+        guard hasRetransmissions, media.media == "video" else { return }
         add(
             .ssrc(SourceAttribute(ssrc: sources.rtxSSRC, name: "cname", value: local.cname)),
             .ssrcGroup(SourceGroup(semantics: "FID", ssrcs: [sources.ssrc, sources.rtxSSRC])))

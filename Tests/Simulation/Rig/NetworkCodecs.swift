@@ -47,11 +47,11 @@ package enum SoundLoop {
             return ((time * pitch).truncatingRemainder(dividingBy: 1) - 0.5) * 0.4
         })
 
-    /// Codes samples of 48 kHz in whole blocks; a part of one at the end is left away.
-    package static func code(_ samples: [Float]) -> [Payload] {
-        // As `WebRtcEndpoint` asks for sound of one channel.
+    private static func code(_ samples: [Float]) -> [Payload] {
+        // As `WebRtcEndpoint` asks for sound of one channel, on a line that loses packets.
         let specification = AudioSpecification(channels: 1, bitrate: 48_000, complexity: 5, fec: true)
         guard let encoder = try? LibraryCodecs().audioEncoder(specification) else { return [] }
+        try? encoder.setExpectedLoss(10)
         var packets: [Payload] = []
         for block in 0..<samples.count / AudioFrame.blockSamples {
             let start = block * AudioFrame.blockSamples

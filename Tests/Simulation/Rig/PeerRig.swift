@@ -1,4 +1,4 @@
-package import Core
+import Core
 import Codecs
 import Elements
 import Media
@@ -19,8 +19,8 @@ package final class PeerRig: @unchecked Sendable {
     private let seed: UInt64
     private let size: (width: Int, height: Int)
     private let isReal: Bool
-    private let speech: [Payload]
-    private let hears: Bool
+    private let speech: [Float]
+    private var hears: Bool { !speech.isEmpty }
     private let sim: SimHost
     private let network: SimNetwork
     private let nat: SimNAT
@@ -47,13 +47,12 @@ package final class PeerRig: @unchecked Sendable {
     }
 
     /// `isReal`: VP8 and pictures of 320×180; else pictures without pixels, which are called 1280×720.
-    /// `speech`: coded sound of a whole number of seconds to be sent instead of what is like speech, over and over from
-    /// the media's begin; what is heard of it is in the outcome.
-    package init(_ scenario: Scenario, seed: UInt64, isReal: Bool = false, speech: [Payload] = []) {
+    /// `speech`: samples of 48 kHz, a whole number of seconds, to be coded and sent instead of what is like speech, over and over
+    /// from the media's begin; what is heard of it is in the outcome.
+    package init(_ scenario: Scenario, seed: UInt64, isReal: Bool = false, speech: [Float] = []) {
         let codecs: any CodecFactory = isReal ? LibraryCodecs() : NetworkCodecs()
         self.isReal = isReal
-        self.speech = speech.isEmpty ? SoundLoop.packets : speech
-        hears = !speech.isEmpty
+        self.speech = Array(speech.prefix(speech.count / AudioFrame.blockSamples * AudioFrame.blockSamples))
         self.scenario = scenario
         self.seed = seed
         size = isReal ? (320, 180) : (1280, 720)
@@ -182,7 +181,8 @@ package final class PeerRig: @unchecked Sendable {
             let source = TestSource(context, name: "source", kinds: [.audio, .video])
             source.source(.video)?.setForm(
                 .pictures(width: size.width, height: size.height, frameRate: Rational(30, 1)))
-            source.source(.audio)?.setForm(.encoded(.audio(SoundLoop.format)))
+            source.source(.audio)?.setForm(
+                speech.isEmpty ? .encoded(.audio(SoundLoop.format)) : .sound(channels: 1))
             try source.connect(to: context.get("peer", WebRtcEndpoint.self))
             let end = context.now + .seconds(scenario.duration)
             PeerRig.feed(source, size, isReal: isReal, speech, until: end)
@@ -207,7 +207,7 @@ package final class PeerRig: @unchecked Sendable {
     }
 
     private static func feed(
-        _ source: TestSource, _ size: (width: Int, height: Int), isReal: Bool, _ speech: [Payload],
+        _ source: TestSource, _ size: (width: Int, height: Int), isReal: Bool, _ speech: [Float],
         until end: MediaTime
     ) {
         var (pictures, blocks) = (0, 0)
@@ -218,11 +218,16 @@ package final class PeerRig: @unchecked Sendable {
             source.source(.video)?.push(.picture(picture))
         }
         source.every(.milliseconds(20), until: end) { source in
-            guard !speech.isEmpty else { return }
-            let payload = speech[blocks % speech.count]
-            blocks += 1
-            source.source(.audio)?.push(
-                .encoded(EncodedFrame(payload: payload, pts: source.context.now, isKey: true)))
+            defer { blocks += 1 }
+            let pts = source.context.now
+            if speech.isEmpty {
+                let payload = SoundLoop.packets[blocks % SoundLoop.packets.count]
+                source.source(.audio)?.push(.encoded(EncodedFrame(payload: payload, pts: pts, isKey: true)))
+            } else {
+                let start = blocks * AudioFrame.blockSamples % speech.count
+                let samples = Array(speech[start..<start + AudioFrame.blockSamples])
+                source.source(.audio)?.push(.sound(AudioFrame(pts: pts, channels: 1, samples: samples)))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ struct Simulate {
         var jobs = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         var isReal = false
         var isTraced = false
-        var speech: [Payload] = []
+        var speech: [Float] = []
         var hearing: String?
     }
     private struct Progress {
@@ -117,8 +117,8 @@ struct Simulate {
         return options
     }
 
-    /// Codes samples of 48 kHz, one channel, 16 bits each.
-    private static func speech(_ path: String) -> [Payload] {
+    /// Reads samples of 48 kHz, one channel, 16 bits each.
+    private static func speech(_ path: String) -> [Float] {
         guard let file = fopen(path, "rb") else { die("cannot read \(path)") }
         defer { fclose(file) }
         var samples: [Float] = []
@@ -126,7 +126,7 @@ struct Simulate {
         while case let count = fread(&part, 2, part.count, file), count > 0 {
             samples += part[..<count].map { Float($0) / 32_768 }
         }
-        return SoundLoop.code(samples)
+        return samples
     }
 
     /// Writes what was heard into a folder, as NETWORK-SEED.raw.
