@@ -5,7 +5,7 @@ import LoopbackRig
 import Media
 import Testing
 
-/// A call over real sockets while datagrams that nobody asked for come to the server's port, more than it can take.
+/// A call over real sockets while datagrams that nobody asked for come to the server's port.
 /// Pictures and sound are counted. `TESSERA_FLOOD=10` makes it ten seconds of each kind, wants all of the hundred
 /// thousand datagrams a second, and looks at the gaps.
 @Suite(.serialized) struct FloodTests {
@@ -41,11 +41,14 @@ import Testing
         _ = await count()
         await server.pause(.seconds(Double(seconds)))
         let calm = try #require(await count())
-        for shape in [DatagramFlood.Shape.mixed, .random, .rtp, .stun(ufrag: ufrag)] {
+        let shapes: [DatagramFlood.Shape] =
+            asked == nil ? [.mixed] : [.mixed, .random, .rtp, .stun(ufrag: ufrag)]
+        for shape in shapes {
             let (before, dropped) = (try await server.strangers(), datagramsDropped(at: port.port))
-            // More than a debug build takes in: what is beyond fills the socket.
+            // Many more than a debug build takes in would also take the machine from the tests beside this one; that
+            // an overflow costs strangers only is in `ReservedPathsTests`, which need no clock.
             let flood = await DatagramFlood().run(
-                to: port, shape: shape, perSecond: 100_000, seconds: Double(seconds))
+                to: port, shape: shape, perSecond: asked == nil ? 20_000 : 100_000, seconds: Double(seconds))
             let flooded = try #require(await count())
             let reached = try await server.strangers() - before
             let lost = datagramsDropped(at: port.port) - dropped
@@ -58,7 +61,7 @@ import Testing
                 """
             // Tests run on busy machines too; what the flood must be there for is that there is one.
             #expect(flood.perSecond > (asked == nil ? 5000 : 95_000), "\(text)")
-            if shape != .stun(ufrag: ufrag) { #expect(reached + lost > flood.sent * 9 / 10, "\(text)") }
+            if shape != .stun(ufrag: ufrag) { #expect(reached + lost > flood.sent / 2, "\(text)") }
             #expect(calm.pictures >= 28 * seconds && flooded.pictures >= calm.pictures * 95 / 100, "\(text)")
             #expect(flooded.missing == 0 && flooded.blocks >= calm.blocks * 95 / 100, "\(text)")
             guard asked != nil else { continue }

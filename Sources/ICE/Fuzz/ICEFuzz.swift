@@ -123,7 +123,12 @@ private struct AgentDriver {
     }
 
     private mutating func step() {
-        switch byte() % 13 {
+        let kind = byte()
+        if kind >= 240 {
+            agent.heardAuthentic(over: NetworkPath(local: here, remote: address()), at: now)
+            return
+        }
+        switch kind % 13 {
         case 0: agent.setRemote(peer, isLite: byte() & 1 == 1, at: now)
         case 1: agent.gather(at: now)
         case 2: agent.restart(at: now)
