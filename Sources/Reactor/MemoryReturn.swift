@@ -11,11 +11,12 @@ struct MemoryReturn {
     static let settlingTime = MediaTime.milliseconds(500)
     /// Between two trimmings at least.
     static let interval = MediaTime.seconds(5)
-    /// What resident memory must have grown by since the last trimming to be worth another.
+    /// What resident memory beyond that in use must have grown by since the last trimming to be worth another. Some is
+    /// always there: code, stacks, and what lies between pieces in use.
     static let gainKiBMin = 4 << 10
 
     private var trimmedAt: Instant?
-    private var residentKiB = 0
+    private var slackKiB = 0
     private var isPending = false
 
     /// Memory was freed. Returns when to call `isWorthIt`, nil where that has been said already.
@@ -26,15 +27,15 @@ struct MemoryReturn {
         return max(earliest, trimmedAt.map { $0 + MemoryReturn.interval } ?? earliest)
     }
 
-    /// The time has come: whether to trim, with so much resident memory.
-    mutating func isWorthIt(residentKiB: Int) -> Bool {
+    /// The time has come: whether to trim, with so much resident memory beyond what is in use.
+    mutating func isWorthIt(slackKiB: Int) -> Bool {
         isPending = false
-        return residentKiB >= self.residentKiB + MemoryReturn.gainKiBMin
+        return slackKiB >= self.slackKiB + MemoryReturn.gainKiBMin
     }
 
     /// So much was left after it.
-    mutating func trimmed(residentKiB: Int, at now: Instant) {
-        self.residentKiB = residentKiB
+    mutating func trimmed(slackKiB: Int, at now: Instant) {
+        self.slackKiB = slackKiB
         trimmedAt = now
     }
 }

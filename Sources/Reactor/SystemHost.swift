@@ -95,12 +95,15 @@ package final class SystemHost: Host {
     }
 
     private func returnMemory() {
-        guard memoryReturn.withLock({ $0.isWorthIt(residentKiB: processMemoryKiB()) }) else { return }
         Task(executorPreference: pool.executor(.files)) { [self] in
+            guard memoryReturn.withLock({ $0.isWorthIt(slackKiB: slackKiB()) }) else { return }
             clinux_trim_memory()
-            memoryReturn.withLock { $0.trimmed(residentKiB: processMemoryKiB(), at: now()) }
+            memoryReturn.withLock { $0.trimmed(slackKiB: slackKiB(), at: now()) }
         }
     }
+
+    /// Resident memory beyond what malloc has given out.
+    private func slackKiB() -> Int { processMemoryKiB() - Int(clinux_heap_bytes() >> 10) }
 
     package func ioThread(named name: String) -> any TaskExecutor { SystemHost.thread(named: name) }
 

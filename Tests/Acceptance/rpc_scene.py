@@ -134,7 +134,9 @@ class Scene:
 
     async def play(self, name, *events, **more):
         """A player of a clip, over and over, that runs; subscribed to events before it does."""
-        player = await self.new("PlayerEndpoint", uri=f"file://{clip(name)}", **{"loop": True, **more})
+        # Elsewhere: a connection whose pings nobody answers is cut, and on a busy machine a clip takes that long.
+        path = await asyncio.to_thread(clip, name)
+        player = await self.new("PlayerEndpoint", uri=f"file://{path}", **{"loop": True, **more})
         await self.subscribe(player, *events)
         await self.invoke(player, "play")
         return player

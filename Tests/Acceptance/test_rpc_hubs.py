@@ -4,7 +4,6 @@ import asyncio
 import json
 
 import numpy
-import pytest
 from rpc_scene import check_dot, clip, covers, heard, run, server, tones  # noqa: F401
 
 import tools

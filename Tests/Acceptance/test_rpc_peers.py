@@ -7,7 +7,6 @@ import socket
 import struct
 import subprocess
 
-import pytest
 from aiortc import RTCSessionDescription
 from live import Peer, Picture, Tone
 from rpc_scene import clip, covers, run, server  # noqa: F401

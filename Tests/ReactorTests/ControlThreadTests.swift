@@ -14,7 +14,8 @@ import Testing
 
     /// A timer that falls due just as the thread is about to wait must not be slept over: nothing else wakes it.
     @Test(.timeLimit(.minutes(1))) func everyTimerComesOnAnIdleThread() async {
-        let thread = ControlThread(log: Log(host: SystemHost(workers: 1)) { _ in }, clock: { ControlThreadTests.monotonic() })
+        let log = Log(host: SystemHost(workers: 1)) { _ in }
+        let thread = ControlThread(log: log, clock: { ControlThreadTests.monotonic() })
         var random = SeededRandom(seed: 7)
         for number in 0..<2000 {
             // About as far away as a turn is long.

@@ -11,7 +11,7 @@ import Testing
         var policy = MemoryReturn()
         let times = [0, 1, 499].map { policy.freed(at: start + .milliseconds($0)) }
         #expect(times == [start + MemoryReturn.settlingTime, nil, nil])
-        let isWorthIt = policy.isWorthIt(residentKiB: 100_000)
+        let isWorthIt = policy.isWorthIt(slackKiB: 100_000)
         #expect(isWorthIt)
     }
 
@@ -19,14 +19,14 @@ import Testing
     @Test func notTooOften() {
         var policy = MemoryReturn()
         _ = policy.freed(at: start)
-        _ = policy.isWorthIt(residentKiB: 100_000)
+        _ = policy.isWorthIt(slackKiB: 100_000)
         let trimmedAt = start + .milliseconds(510)
-        policy.trimmed(residentKiB: 50_000, at: trimmedAt)
+        policy.trimmed(slackKiB: 50_000, at: trimmedAt)
         let second = policy.freed(at: start + .seconds(1))
         #expect(second == trimmedAt + MemoryReturn.interval)
-        let isWorthIt = policy.isWorthIt(residentKiB: 100_000)
+        let isWorthIt = policy.isWorthIt(slackKiB: 100_000)
         #expect(isWorthIt)
-        policy.trimmed(residentKiB: 50_000, at: start + .seconds(6))
+        policy.trimmed(slackKiB: 50_000, at: start + .seconds(6))
         let third = policy.freed(at: start + .seconds(60))
         #expect(third == start + .seconds(60) + MemoryReturn.settlingTime)
     }
@@ -34,15 +34,15 @@ import Testing
     @Test func notForLittle() {
         var policy = MemoryReturn()
         _ = policy.freed(at: start)
-        _ = policy.isWorthIt(residentKiB: 100_000)
-        policy.trimmed(residentKiB: 50_000, at: start)
+        _ = policy.isWorthIt(slackKiB: 100_000)
+        policy.trimmed(slackKiB: 50_000, at: start)
         _ = policy.freed(at: start + .seconds(10))
-        let isLittleWorthIt = policy.isWorthIt(residentKiB: 50_000 + MemoryReturn.gainKiBMin - 1)
+        let isLittleWorthIt = policy.isWorthIt(slackKiB: 50_000 + MemoryReturn.gainKiBMin - 1)
         #expect(!isLittleWorthIt)
         // That was no trimming: the next look is not held up by it.
         let next = policy.freed(at: start + .seconds(11))
         #expect(next == start + .seconds(11) + MemoryReturn.settlingTime)
-        let isMoreWorthIt = policy.isWorthIt(residentKiB: 50_000 + MemoryReturn.gainKiBMin)
+        let isMoreWorthIt = policy.isWorthIt(slackKiB: 50_000 + MemoryReturn.gainKiBMin)
         #expect(isMoreWorthIt)
     }
 }

@@ -40,8 +40,10 @@ import Testing
         let pass = made[1]
         let ports = try made[2...6].map { try client.create("HubPort", ["hub": .string($0)]) }
         let file: JSON = ["mediaPipeline": .string(pipeline), "uri": "file:///nowhere/a.webm"]
-        let (player, recorder) = (try client.create("PlayerEndpoint", file), try client.create("RecorderEndpoint", file))
-        let (a, b) = (try client.create("WebRtcEndpoint", in: pipeline), try client.create("WebRtcEndpoint", in: pipeline))
+        let player = try client.create("PlayerEndpoint", file)
+        let recorder = try client.create("RecorderEndpoint", file)
+        let a = try client.create("WebRtcEndpoint", in: pipeline)
+        let b = try client.create("WebRtcEndpoint", in: pipeline)
         made += ports + [player, recorder, a, b]
         for element in made { try client.subscribe(element, "Error") }
         for (source, sink) in [(player, pass), (a, pass), (pass, ports[0]), (ports[0], b), (ports[0], recorder)] {
