@@ -134,7 +134,9 @@ class Scene:
 
     async def play(self, name, **more):
         """A player of a clip, over and over, that runs."""
-        player = await self.new("PlayerEndpoint", uri=f"file://{clip(name)}", **{"loop": True, **more})
+        # Making it may take longer than a connection lives that nobody serves.
+        path = await asyncio.to_thread(clip, name)
+        player = await self.new("PlayerEndpoint", uri=f"file://{path}", **{"loop": True, **more})
         await self.invoke(player, "play")
         return player
 
