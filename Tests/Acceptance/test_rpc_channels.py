@@ -49,6 +49,14 @@ def test_channels_of_one_name(server):
             assert len(numbers) == 2 and numbers.isdisjoint({mine[1].id})
             for number in numbers:
                 await scene.event(endpoint, "DataChannelOpened", channelId=number)
+            # How long and how often messages are sent again is the peer's knowledge too.
+            assert [channel.maxPacketLifeTime for channel in opened] == [None, None]
+            await scene.invoke(endpoint, "createDataChannel", label="brief", ordered=True, maxPacketLifeTime=500)
+            await live.until(lambda: len(opened) == 3)
+            brief = opened.pop()
+            assert (brief.label, brief.maxPacketLifeTime, brief.maxRetransmits) == ("brief", 500, None)
+            await scene.invoke(endpoint, "closeDataChannel", channelId=brief.id)
+            await scene.event(endpoint, "DataChannelClosed", channelId=brief.id)
             # The peer closes one of them.
             gone = opened[0].id
             opened[0].close()
@@ -57,7 +65,7 @@ def test_channels_of_one_name(server):
 
             stats = await scene.invoke(endpoint, "getStats", mediaType="DATA")
             session = next(one for one in stats.values() if one["type"] == "session")
-            assert (session["dataChannelsOpened"], session["dataChannelsClosed"]) == (4, 2)
+            assert (session["dataChannelsOpened"], session["dataChannelsClosed"]) == (5, 3)
             found = {one["datachannelid"]: one["label"] for one in stats.values() if one["type"] == "datachannel"}
             assert found == {mine[1].id: "chat", opened[1].id: "server"}
             # Ids have the form of UUIDs, are the keys, and stay.

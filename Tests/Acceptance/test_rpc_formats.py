@@ -17,13 +17,15 @@ o=- 1 1 IN IP4 127.0.0.1
 s=-
 c=IN IP4 127.0.0.1
 t=0 0
-m=audio {audio} RTP/AVP 97 0
+m=audio {audio} RTP/AVP 97 0 8
 a=rtpmap:97 opus/48000/2
 a=rtpmap:0 PCMU/8000
+a=rtpmap:8 PCMA/8000
 a=recvonly
-m=video {video} RTP/AVP 96 98
+m=video {video} RTP/AVP 96 98 99
 a=rtpmap:96 VP8/90000
 a=rtpmap:98 H264/90000
+a=rtpmap:99 AV1/90000
 a=fmtp:98 packetization-mode=1;profile-level-id=42e01f
 a=recvonly
 """
@@ -89,9 +91,15 @@ def test_formats_at_a_peer(server):
         await video.until_type(98)
         await scene.invoke(endpoint, "setAudioFormat", caps={"codec": "PCMU", "bitrate": 64_000})
         await audio.until_type(0)
+        await scene.invoke(endpoint, "setAudioFormat", caps={"codec": "PCMA", "bitrate": 64_000})
+        await audio.until_type(8)
+        await scene.invoke(endpoint, "setAudioFormat", caps={"codec": "RAW", "bitrate": 0})
+        await audio.until_type(97)
         frames, _ = await video.measure(1.5)
         assert 22 < frames < 28, frames
 
+        await scene.invoke(endpoint, "setVideoFormat", caps={"codec": "AV1", "framerate": frame_rate(5)})
+        await video.until_type(99)
         await scene.invoke(endpoint, "setVideoFormat", caps={"codec": "VP8", "framerate": frame_rate(5)})
         await video.until_type(96)
         frames, _ = await video.measure(2)
@@ -146,6 +154,11 @@ def test_formats_behind_an_element(server, tmp_path):
         video, audio, rate = await recorded("h264")
         assert (video, audio) == ("h264", "opus") and 9 < rate < 11, rate
         assert await scene.invoke(player, "isMediaTranscoding", mediaType="VIDEO") is True
+        await scene.invoke(element, "setVideoFormat", caps={"codec": "VP9", "framerate": frame_rate(5)})
+        assert (await recorded("vp9"))[0] == "vp9"
+        # Files do not take AV1 as it comes from an encoder: it is coded once more.
+        await scene.invoke(element, "setVideoFormat", caps={"codec": "AV1", "framerate": frame_rate(5)})
+        assert (await recorded("av1"))[0] in ("vp8", "h264")
         # As it comes: nothing is coded anew.
         await scene.invoke(element, "setVideoFormat", caps={"codec": "VP8", "framerate": frame_rate(60)})
         video, audio, rate = await recorded("vp8")
@@ -155,5 +168,10 @@ def test_formats_behind_an_element(server, tmp_path):
         # Pictures are still to be seen behind it, whatever the format.
         await scene.invoke(element, "setVideoFormat", caps={"codec": "RAW", "framerate": frame_rate(5)})
         await scene.shows(element, (0.5, 0.5, "g"))
+        # There is no encoder for it: whoever makes the pictures says so once somebody wants them.
+        await scene.subscribe(player, "Error")
+        await scene.invoke(element, "setVideoFormat", caps={"codec": "H265", "framerate": frame_rate(5)})
+        await scene.record(element, tmp_path / "none.mkv", "MKV")
+        assert "h265" in (await scene.event(player, "Error"))["description"]
 
     run(server, body)

@@ -126,7 +126,7 @@ def shown(key, tests):
     if key in ELSEWHERE:
         place, word = ELSEWHERE[key]
         return f"`{place}` | `{word}`; not to be brought about over the wire"
-    names = list(dict.fromkeys(tests.get(key, [])))
+    names = sorted(set(tests.get(key, [])))
     words = dict.fromkeys(LOOKS.get(name, rpc_scene.WORDS[name]) for name in names)
     return f"{', '.join(f'`{name}`' for name in names)} | {'; '.join(words)}"
 
@@ -143,7 +143,7 @@ def text(classes, types, tests):
     where = carriers(classes, types)
     for name, (_, parts, _) in types.items():
         keys = list(dict.fromkeys(where.get(name, [])))
-        names = list(dict.fromkeys(test for key in keys for test in tests.get(key, [])))
+        names = sorted({test for key in keys for test in tests.get(key, [])})
         by = ", ".join(f"`{key}`" for key in keys[:6]) + (" …" if len(keys) > 6 else "")
         few = ", ".join(f"`{test}`" for test in names[:4]) + (" …" if len(names) > 4 else "")
         few = few or "`test_rpc_table.py::test_every_member_has_a_row`"

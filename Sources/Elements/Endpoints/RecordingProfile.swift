@@ -44,6 +44,8 @@ package struct RecordingProfile: Hashable, Sendable {
         guard container.accepts(format) else { return false }
         switch format {
         case .video(let video):
+            // In files AV1's parameters stand beside the frames too; peers and encoders have not told them.
+            if video.codec == .av1, video.configuration.isEmpty { return false }
             return (videoCodec ?? video.codec) == video.codec && width == nil && height == nil && frameRate == nil
         case .audio(let audio): return (audioCodec ?? audio.codec) == audio.codec
         }

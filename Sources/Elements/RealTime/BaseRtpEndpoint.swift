@@ -12,13 +12,15 @@ package class BaseRtpEndpoint: Element {
     /// kbit/s; 0: no limit. Goes into descriptions made afterwards.
     package var maxAudioRecvBandwidth = 0
     /// Likewise; the peer is told of changes later on too, where it understands that (REMB).
-    package var maxVideoRecvBandwidth = 0 { didSet { limitReceiving() } }
+    package var maxVideoRecvBandwidth = 0 { didSet { receiveLimitsChanged() } }
     /// kbit/s; the peer is asked for no less.
-    package var minVideoRecvBandwidth = BaseRtpEndpoint.usualMinVideoRecvBandwidth { didSet { limitReceiving() } }
+    package var minVideoRecvBandwidth = BaseRtpEndpoint.usualMinVideoRecvBandwidth {
+        didSet { receiveLimitsChanged() }
+    }
     /// What Kurento's endpoints say.
     private static let usualMinVideoRecvBandwidth = 100
     /// How the peer is told what it may send, by the losses of what comes; nil: its own estimate rules.
-    package var rembParams: RembParams? { didSet { limitReceiving() } }
+    package var rembParams: RembParams? { didSet { receiveLimitsChanged() } }
     /// kbit/s of pictures to the peer at most, whatever its line carries; 0: no limit. nil: nobody has said.
     package var maxVideoSendBandwidth: Int? {
         didSet { videoSink?.limitChanged(at: context.host.now()) }
@@ -97,6 +99,11 @@ package class BaseRtpEndpoint: Element {
             session.allowReceiving(lower...upper)
             if let rembParams { session.controlReceiving(rembParams.settings) }
         }
+    }
+
+    /// The same while something may be said already.
+    private func receiveLimitsChanged() {
+        limitReceiving()
         touch()
     }
 
