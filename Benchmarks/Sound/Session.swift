@@ -46,6 +46,7 @@ struct Session {
         _ samples: [Float], channels: Int, _ specification: AudioSpecification, type: UInt8
     ) throws -> [SoundLine.Sent] {
         let encoder = try LibraryCodecs().audioEncoder(specification)
+        try encoder.setExpectedLoss(specification.fec ? 10 : 0)
         let ticks: Int64 = type == opus ? 960 : 160
         var packets: [SoundLine.Sent] = []
         for block in Tones.blocks(samples, channels: channels) where block.sampleCount == 960 {

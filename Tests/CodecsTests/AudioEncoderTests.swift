@@ -152,6 +152,7 @@ import Testing
         let tone = Tones.sine(440, level: 0.4, seconds: 1)
         let encoder = try LibraryCodecs().audioEncoder(
             AudioSpecification(channels: 1, bitrate: 24_000, fec: true))
+        try encoder.setExpectedLoss(10)
         let coded = try Tones.blocks(tone, channels: 1).flatMap { try encoder.encode($0) }
         for useFEC in [false, true] {
             let decoder = try OpusDecoder(encoder.format)

@@ -51,6 +51,7 @@ struct ReceiverRun {
         -> [SoundLine.Sent]
     {
         let encoder = try LibraryCodecs().audioEncoder(specification)
+        try encoder.setExpectedLoss(specification.fec ? 10 : 0)
         let ticks: Int64 = type == opus ? 960 : 160
         let blocks = Tones.blocks(samples, channels: specification.channels)
         return try blocks.flatMap { try encoder.encode($0) }.enumerated().map { index, frame in

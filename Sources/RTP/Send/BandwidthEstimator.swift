@@ -321,9 +321,6 @@ package struct BandwidthEstimator: Sendable {
 
     private mutating func round(at now: Instant) {
         decaySentRate(at: now)
-        if let delivered = acknowledged.long, control.knowsCapacity {
-            trend.setPacketTime(packetSize * 8e3 / max(delivered, 1))
-        }
         let kept = max(0.7, 1 - loss.inherent) * max(0.7, covered)
         let isLimited = sentRate < Self.limitedShare * Double(target)
         let round = RateControl.Round(
@@ -331,7 +328,7 @@ package struct BandwidthEstimator: Sendable {
             acknowledgedShort: acknowledged.short.map { $0 / kept }, roundTrip: roundTrip,
             isApplicationLimited: isLimited,
             isSaturated: sentRate > Self.saturatedShare * Double(target) || isJammed(kept),
-            standingQueue: trend.standing, isNoisy: trend.isNoisy, packetSize: packetSize)
+            standingQueue: trend.standing, packetSize: packetSize)
         let former = control.rate
         if control.update(round, at: now) {
             if beforeFall == nil || control.rate < 0.6 * former { beforeFall = (former, now) }

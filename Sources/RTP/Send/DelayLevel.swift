@@ -5,10 +5,8 @@
 /// of the last seconds tells how much of it never empties.
 struct DelayLevel: Sendable {
     /// Mean step between groups, in milliseconds, from which on a line counts as jittery. The steps of a queue that
-    /// fills are small: one group's share. On a narrow line each packet is such a step, so it takes more than one.
+    /// fills are small: one group's share.
     private static let noisyStep = 4.0
-    /// How long the line takes for one packet, in milliseconds, as far as that is known.
-    var packetTime = 0.0
     /// How many deviations above the mean the recent delay must be.
     private static let deviations = 1.5
     /// Time constants, in milliseconds.
@@ -69,7 +67,7 @@ struct DelayLevel: Sendable {
         standing = least - base
     }
 
-    var isNoisy: Bool { step > max(Self.noisyStep, packetTime) }
+    var isNoisy: Bool { step > Self.noisyStep }
     /// Whether a slope may count as overuse.
     var isExceeded: Bool { !isNoisy || recent > mean + Self.deviations * variance.squareRoot() }
     /// A queue does not empty any more.

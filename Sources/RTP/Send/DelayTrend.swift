@@ -58,8 +58,6 @@ struct DelayTrend: Sendable {
 
     private(set) var usage = BandwidthUsage.normal
     var isNoisy: Bool { level.isNoisy }
-    /// How long the line takes for one packet, in milliseconds, as far as that is known.
-    mutating func setPacketTime(_ time: Double) { level.packetTime = time }
     /// Milliseconds that packets wait in a queue which does not empty.
     var standing: Double { level.standing }
 

@@ -163,7 +163,7 @@ struct Probing: Sendable {
             else { continue }
             runs[index].isDone = true
             result = max(result ?? 0, rate)
-            if rate >= Self.successShare * run.rate, rate > Self.newsShare * known {
+            if rate >= Self.successShare * run.rate, run.rate <= known || rate > Self.newsShare * known {
                 interval = Self.wishInterval
                 lastWish = nil
                 if isExploring, run.rate < maximum { request(min(rate * Self.nextFactor, maximum), at: now) }

@@ -65,8 +65,6 @@ struct RateControl: Sendable {
         var isSaturated: Bool
         /// Milliseconds that packets wait in a queue that does not empty.
         var standingQueue: Double
-        /// Delays jump: what is delivered varies as well, and a limit may be none.
-        var isNoisy: Bool
         var packetSize: Double
     }
 
@@ -131,7 +129,7 @@ struct RateControl: Sendable {
         } else {
             raised = rate + max(1000 * elapsed, rate * (pow(Self.growth, elapsed) - 1))
         }
-        let lead = capacity != nil && !round.isNoisy ? Self.provedLead : Self.lead
+        let lead = capacity != nil ? Self.provedLead : Self.lead
         let bound = (round.acknowledged ?? rate) * lead + Self.leadBase
         isUnproved = capacity != nil && raised > bound
         rate = max(rate, min(raised, bound))
