@@ -15,8 +15,6 @@ from test_rpc_peers import join
 
 import live
 
-pytestmark = pytest.mark.long
-
 
 @covers("WebRtcEndpoint", "new")
 @pytest.mark.parametrize("name, mark", [("EF", 46), ("AF41", 34), ("VIDEO_MEDIUM", 36), ("NO_DSCP", 0)])

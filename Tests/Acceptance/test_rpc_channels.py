@@ -3,12 +3,9 @@
 import re
 
 import live
-import pytest
 from live import Peer, Tone
 from rpc_scene import covers, run, server  # noqa: F401
 from test_rpc_peers import join
-
-pytestmark = pytest.mark.long
 
 
 @covers("WebRtcEndpoint", "createDataChannel closeDataChannel DataChannelOpened DataChannelClosed")

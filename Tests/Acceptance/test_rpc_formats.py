@@ -5,12 +5,9 @@ import collections
 import socket
 import time
 
-import pytest
 from rpc_scene import covers, run, server  # noqa: F401
 
 import tools
-
-pytestmark = pytest.mark.long
 
 OFFER = """v=0
 o=- 1 1 IN IP4 127.0.0.1

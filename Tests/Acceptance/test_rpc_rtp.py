@@ -6,8 +6,6 @@ import socket
 import pytest
 from rpc_scene import covers, run, server  # noqa: F401
 
-pytestmark = pytest.mark.long
-
 SUITES = {
     "AES_128_CM_HMAC_SHA1_32": "AES_CM_128_HMAC_SHA1_32", "AES_128_CM_HMAC_SHA1_80": "AES_CM_128_HMAC_SHA1_80",
     "AES_256_CM_HMAC_SHA1_32": "AES_256_CM_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80": "AES_256_CM_HMAC_SHA1_80",

@@ -2,12 +2,9 @@
 
 import asyncio
 
-import pytest
 from rpc_scene import covers, folder, run, server  # noqa: F401
 
 import tools
-
-pytestmark = pytest.mark.long
 
 
 def flag():

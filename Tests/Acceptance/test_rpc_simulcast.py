@@ -6,15 +6,12 @@ import re
 
 import av
 import numpy
-import pytest
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 from live import Peer
 from rpc_scene import covers, run, server  # noqa: F401
 from test_rpc_peers import join
-
-pytestmark = pytest.mark.long
 
 STREAM_ID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
 EXTENSION = 12
