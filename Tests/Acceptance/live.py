@@ -126,6 +126,11 @@ class Peer:
         await self.connection.setLocalDescription(await self.connection.createOffer())
         return self.connection.localDescription.sdp
 
+    async def answer_to(self, offer: str) -> str:
+        await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await self.connection.setLocalDescription(await self.connection.createAnswer())
+        return self.connection.localDescription.sdp
+
     @property
     def headers(self):
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}

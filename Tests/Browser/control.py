@@ -1,6 +1,7 @@
 """The control API for tests that wait for each answer, and what such a test needs to call with it."""
 
 import asyncio
+import re
 import threading
 import time
 
@@ -29,6 +30,19 @@ class Control:
     def create(self, kind, **parameters):
         return self.wait(self.client.create(kind, **parameters))
 
+    def endpoint(self, pipeline):
+        """A WebRtcEndpoint whose events of connecting are noted."""
+        made = self.create("WebRtcEndpoint", mediaPipeline=pipeline)
+        self.subscribe(made, "IceCandidateFound", "IceGatheringDone", "ConnectionStateChanged")
+        return made
+
+    def gather(self, endpoint):
+        self.invoke(endpoint, "gatherCandidates")
+        self.until(endpoint, "IceGatheringDone")
+
+    def connected(self, endpoint):
+        self.until(endpoint, "ConnectionStateChanged", lambda data: data["newState"] == "CONNECTED")
+
     def invoke(self, target, operation, **parameters):
         return self.wait(self.client.invoke(target, operation, **parameters))
 
@@ -56,19 +70,55 @@ class Caller:
 
     def __init__(self, control, pipeline, place, peer, **options):
         self.control, self.place, self.peer = control, place, peer
-        self.endpoint = control.create("WebRtcEndpoint", mediaPipeline=pipeline)
+        self.endpoint = control.endpoint(pipeline)
         control.invoke(self.endpoint, "connect", sink=place)
         control.invoke(place, "connect", sink=self.endpoint)
-        control.subscribe(self.endpoint, "IceCandidateFound", "IceGatheringDone", "ConnectionStateChanged")
         offer = peer.offer(direction="sendrecv", **options)
         peer.accept(control.invoke(self.endpoint, "processOffer", offer=offer))
-        control.invoke(self.endpoint, "gatherCandidates")
-        control.until(self.endpoint, "IceGatheringDone")
+        control.gather(self.endpoint)
         for found in control.events(self.endpoint, "IceCandidateFound"):
             peer.add({name: found["candidate"][name] for name in ("candidate", "sdpMid", "sdpMLineIndex")})
-        control.until(self.endpoint, "ConnectionStateChanged", lambda data: data["newState"] == "CONNECTED")
+        control.connected(self.endpoint)
 
     def leave(self):
         self.control.release(self.endpoint)
         self.control.release(self.place)
         self.peer.stop()
+
+
+def preferring(offer, codecs):
+    """The offer with these codecs first in their lines: browsers send what is first there, whatever they answer."""
+    first = re.findall(rf"a=rtpmap:(\d+) (?:{'|'.join(codecs)})/", offer, re.IGNORECASE)
+    lines = offer.split("\r\n")
+    for at, line in enumerate(lines):
+        if line.startswith("m="):
+            words = line.split()
+            lines[at] = " ".join(words[:3] + sorted(words[3:], key=lambda number: number not in first))
+    return "\r\n".join(lines)
+
+
+class Call:
+    """The server calls: a WebRtcEndpoint offers, the peer answers, and what it sends goes back to it."""
+
+    def __init__(self, server):
+        self.control = Control(server).__enter__()
+        self.pipeline = self.control.create("MediaPipeline")
+
+    def start(self, peer, video, audio):
+        control, endpoint = self.control, self.control.endpoint(self.pipeline)
+        codecs = [codec for codec in (video, audio) if codec]
+        control.invoke(endpoint, "connect", sink=endpoint)
+        options = {"offerToReceiveVideo": bool(video), "offerToReceiveAudio": bool(audio)}
+        control.invoke(endpoint, "generateOffer", options=options)
+        control.gather(endpoint)
+        self.offer = preferring(control.invoke(endpoint, "getLocalSessionDescriptor"), codecs)
+        self.answer = peer.answer(self.offer, video, audio)
+        control.invoke(endpoint, "processAnswer", answer=self.answer)
+        agreed = {name.lower() for name in re.findall(r"a=rtpmap:\d+ ([\w-]+)/", self.answer)} - {"rtx"}
+        assert agreed == {codec.lower() for codec in codecs}, f"the answer has {agreed}"
+        control.connected(endpoint)
+        return self
+
+    def stop(self):
+        self.control.release(self.pipeline)
+        self.control.__exit__()

@@ -2,7 +2,9 @@
 """A WHIP and WHEP peer of GStreamer's webrtcbin. Runs under the system's Python, which has GStreamer.
 
     gst_peer.py URL sendonly|recvonly|sendrecv VIDEO|- AUDIO|- FOLDER-WITH-PICTURES
+    gst_peer.py - sendrecv VIDEO|- AUDIO|- FOLDER-WITH-PICTURES
 
+The second reads an offer, a line of JSON on standard input, and says its answer on standard output.
 Says on standard output what it sees, one line of JSON twice a second, and leaves when standard input ends.
 """
 
@@ -32,13 +34,20 @@ DIRECTIONS = {
 }
 
 
+def number(offer, codec):
+    """The payload type that an offer has for a codec first; None where there is none."""
+    found = re.search(rf"a=rtpmap:(\d+) {codec}/", offer, re.IGNORECASE)
+    return int(found[1]) if found else None
+
+
 class Peer:
     def __init__(self, url, direction, video, audio, folder):
         self.url, self.direction, self.session = url, direction, None
         wanted = [name for name in (video, audio) if name != "-"]
         text = "webrtcbin name=w bundle-policy=max-bundle latency=100 "
+        offer = json.loads(sys.stdin.readline()) if url == "-" else ""
         if direction != "recvonly":
-            text += " ".join(f"{recipes.send(name, folder)} ! w." for name in wanted)
+            text += " ".join(f"{recipes.send(name, folder, number(offer, name))} ! w." for name in wanted)
         self.pipeline = Gst.Pipeline()
         self.pipeline.add(Gst.parse_bin_from_description(text, False))
         self.bin = self.pipeline.get_by_name("w")
@@ -59,7 +68,10 @@ class Peer:
         else:
             for index in range(len(wanted)):
                 self.bin.emit("get-transceiver", index).set_property("direction", DIRECTIONS[direction])
-            self.bin.connect("on-negotiation-needed", self.negotiate)
+            if offer:
+                GLib.timeout_add(50, self.reply, offer)
+            else:
+                self.bin.connect("on-negotiation-needed", self.negotiate)
         self.pipeline.set_state(Gst.State.PLAYING)
         self.began = False
 
@@ -70,31 +82,45 @@ class Peer:
         return False
 
     def offered(self, promise):
+        self.describe(promise, "offer")
+
+    def describe(self, promise, kind):
         reply = promise.get_reply()
-        if not reply.has_field("offer"):
+        if not reply.has_field(kind):
             self.errors.append(reply.to_string())
             return
-        offer = reply.get_value("offer")
-        self.bin.emit("set-local-description", offer, Gst.Promise.new())
+        self.bin.emit("set-local-description", reply.get_value(kind), Gst.Promise.new())
+
+    def reply(self, offer):
+        self.accept(GstWebRTC.WebRTCSDPType.OFFER, offer, Gst.Promise.new_with_change_func(self.taken))
+        return False
+
+    def taken(self, _):
+        answered = Gst.Promise.new_with_change_func(lambda promise: self.describe(promise, "answer"))
+        self.bin.emit("create-answer", None, answered)
+
+    def accept(self, kind, text, promise):
+        _, sdp = GstSdp.SDPMessage.new_from_text(text)
+        self.bin.emit("set-remote-description", GstWebRTC.WebRTCSessionDescription.new(kind, sdp), promise)
 
     def gathered(self, *_):
         if self.bin.get_property("ice-gathering-state") == GstWebRTC.WebRTCICEGatheringState.COMPLETE:
             threading.Thread(target=self.post, daemon=True).start()
 
     def post(self):
-        offer = self.bin.get_property("local-description").sdp.as_text()
-        request = urllib.request.Request(self.url, offer.encode(), {"Content-Type": "application/sdp"}, method="POST")
+        text = self.bin.get_property("local-description").sdp.as_text()
+        if self.url == "-":
+            print(json.dumps({"answer": text}), flush=True)
+            return
+        request = urllib.request.Request(self.url, text.encode(), {"Content-Type": "application/sdp"}, method="POST")
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 text = answer.read().decode()
                 self.session = re.match(r"https?://[^/]*", self.url)[0] + answer.headers["Location"]
         except urllib.error.HTTPError as error:
-            self.errors.append(f"{error.code} {error.read().decode()}\n{offer}")
+            self.errors.append(f"{error.code} {error.read().decode()}\n{text}")
             return
-        _, sdp = GstSdp.SDPMessage.new_from_text(text)
-        self.answer = text
-        answer = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, sdp)
-        self.bin.emit("set-remote-description", answer, Gst.Promise.new())
+        self.accept(GstWebRTC.WebRTCSDPType.ANSWER, text, Gst.Promise.new())
 
     def incoming(self, _, pad):
         if pad.direction != Gst.PadDirection.SRC:

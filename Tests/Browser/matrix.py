@@ -4,8 +4,9 @@ import time
 
 import mark
 from peers import AUDIO, VIDEO, NotOffered
+from control import Call  # after peers, which says where its own imports are
 
-DIRECTIONS = ("send", "receive", "both")
+DIRECTIONS = ("send", "receive", "both", "answers")
 PATIENCE = 25
 HOLD = 2.5
 
@@ -56,6 +57,13 @@ def try_one(server, peers, reference, direction, video, audio):
     try:
         if direction == "both":
             under = start(peers, whip, "sendrecv", video, audio)
+            found, seen = watch(under, video, audio)
+            own = seen
+        elif direction == "answers":
+            under = peers.peer(server)
+            # The call ends before its peer does.
+            started += [under, call := Call(server)]
+            call.start(under, video, audio)
             found, seen = watch(under, video, audio)
             own = seen
         elif direction == "send":
@@ -109,7 +117,7 @@ def run(server, peers, reference, directions=DIRECTIONS, pairs=tuple(zip(VIDEO, 
 
 def table(results) -> str:
     """Markdown; `results` is peer's name → cells."""
-    lines = ["| peer | codec | send | receive | both |", "| --- | --- | --- | --- | --- |"]
+    lines = [f"| peer | codec | {' | '.join(DIRECTIONS)} |", "| --- | --- |" + " --- |" * len(DIRECTIONS)]
     for name, cells in results.items():
         for codec in (*VIDEO, *AUDIO):
             verdicts = [cells.get((codec, direction), "not run") for direction in DIRECTIONS]

@@ -81,37 +81,64 @@
         }
 
         // The offer with all candidates. By itself, together with accept and add, for other ways of signalling.
-        async offer({ direction, video, audio, tone, shades, tiles, channel, servers, isNoisy, cheap }) {
+        async offer(options) {
+            const { direction } = options;
+            if (!this.prepare(options)) return "not offered";
+            for (const kind of ["video", "audio"].filter((kind) => options[kind])) {
+                const track = direction === "recvonly" ? kind : this.track(kind, options);
+                const line = this.pc.addTransceiver(track, { direction });
+                line.setCodecPreferences(preferred(kind, options[kind], direction));
+            }
+            if (options.channel) this.open(this.pc.createDataChannel("echo"));
+            return this.describe();
+        }
+
+        // The answer to `offer` with all candidates, on each line with the codec of `video` or `audio` alone.
+        async answer(options) {
+            const direction = "sendrecv";
+            if (!this.prepare({ ...options, direction })) return "not offered";
+            await this.pc.setRemoteDescription({ type: "offer", sdp: options.offer });
+            for (const line of this.pc.getTransceivers()) {
+                const { kind } = line.receiver.track;
+                await line.sender.replaceTrack(this.track(kind, options));
+                line.direction = direction;
+                line.setCodecPreferences(preferred(kind, options[kind], direction));
+            }
+            return this.describe();
+        }
+
+        // False: the browser has not got these codecs.
+        prepare({ direction, video, audio, tiles, servers, cheap }) {
             this.log = [];
             this.watch(tiles || [[0, 0, 1, 1]]);
             this.cheap = Boolean(cheap && window.MediaStreamTrackProcessor);
             for (const [kind, name] of [["video", video], ["audio", audio]]) {
-                if (name && !preferred(kind, name, direction).length) return "not offered";
+                if (name && !preferred(kind, name, direction).length) return false;
             }
             const pc = this.pc = new RTCPeerConnection({ iceServers: servers || [] });
             pc.onconnectionstatechange = () => this.log.push(pc.connectionState);
             pc.ontrack = (event) => this.receive(event);
-            const sends = direction !== "recvonly";
             this.sound = new AudioContext({ sampleRate: 48000 });
-            if (video) {
-                if (sends) this.source = source(shades || ["rgb(220,40,40)", "rgb(40,40,220)"], isNoisy);
-                const line = pc.addTransceiver(sends ? this.source.track : "video", { direction });
-                line.setCodecPreferences(preferred("video", video, direction));
+            return true;
+        }
+
+        // What is sent.
+        track(kind, { shades, isNoisy, tone }) {
+            if (kind === "video") {
+                this.source = source(shades || ["rgb(220,40,40)", "rgb(40,40,220)"], isNoisy);
+                return this.source.track;
             }
-            if (audio) {
-                let track = "audio";
-                if (sends) {
-                    const wave = new OscillatorNode(this.sound, { frequency: tone || 440 });
-                    const gain = new GainNode(this.sound, { gain: 0.3 });
-                    const out = this.sound.createMediaStreamDestination();
-                    wave.connect(gain).connect(out);
-                    wave.start();
-                    track = out.stream.getAudioTracks()[0];
-                }
-                const line = pc.addTransceiver(track, { direction });
-                line.setCodecPreferences(preferred("audio", audio, direction));
-            }
-            if (channel) this.open(pc.createDataChannel("echo"));
+            const wave = new OscillatorNode(this.sound, { frequency: tone || 440 });
+            const gain = new GainNode(this.sound, { gain: 0.3 });
+            const out = this.sound.createMediaStreamDestination();
+            wave.connect(gain).connect(out);
+            wave.start();
+            return out.stream.getAudioTracks()[0];
+        }
+
+        // The offer, or the answer, once all candidates are in it.
+        async describe() {
+            const { pc } = this;
             await pc.setLocalDescription();
             await new Promise((done) => {
                 if (pc.iceGatheringState === "complete") done();
@@ -122,7 +149,7 @@
         }
 
         accept(answer) {
-            this.answer = answer;
+            this.accepted = answer;
             return this.pc.setRemoteDescription({ type: "answer", sdp: answer });
         }
 

@@ -49,7 +49,13 @@ class PagePeer:
 
     def offer(self, **options):
         """For other ways of signalling than WHIP: the offer, to be followed by `accept` and `add`."""
-        said = self.page.evaluate("async (options) => peer.offer(options)", options)
+        return self.describe("offer", options)
+
+    def answer(self, offer, video, audio):
+        return self.describe("answer", {"offer": offer, "video": video, "audio": audio})
+
+    def describe(self, what, options):
+        said = self.page.evaluate(f"async (options) => peer.{what}(options)", options)
         if said == "not offered":
             raise NotOffered(options)
         return said
@@ -138,13 +144,18 @@ class AiortcPeer:
         return asyncio.run_coroutine_threadsafe(what, self.loop).result(timeout)
 
     def start(self, url, direction, video, audio, servers=[]):
-        self.call(self._start(url, direction, video, audio, servers))
+        self.call(self._prepare(url, direction, video, audio, servers))
+        self.call(self.peer.join())
         return self
 
-    async def _start(self, url, direction, video, audio, servers):
+    def answer(self, offer, video, audio):
+        self.call(self._prepare("", "sendrecv", video, audio))
+        return self.call(self.peer.answer_to(offer))
+
+    async def _prepare(self, url, direction, video, audio, servers=[]):
         from aiortc import RTCRtpSender
 
-        peer = self.peer = live.Peer(url, servers=servers)
+        self.peer = live.Peer(url, servers=servers)
         self.numbers, self.task = [], asyncio.ensure_future(self._read())
         for kind, codec, make in (("video", video, Marked), ("audio", audio, lambda: live.Tone(mark.TONE))):
             if codec is None:
@@ -154,9 +165,8 @@ class AiortcPeer:
             if not chosen:
                 raise NotOffered(codec)
             chosen += [found for found in capable if found.mimeType == "video/rtx"]
-            line = peer.connection.addTransceiver(kind if direction == "recvonly" else make(), direction=direction)
+            line = self.peer.connection.addTransceiver(kind if direction == "recvonly" else make(), direction=direction)
             line.setCodecPreferences(chosen)
-        await peer.join()
 
     async def _read(self):
         """Reads the number of each picture once."""
@@ -246,7 +256,7 @@ class Child:
     def _read(self):
         for line in self.process.stdout:
             if line.startswith("{"):
-                self.last = json.loads(line)
+                self.last = {**self.last, **json.loads(line)}
             else:
                 self.lines.append(line)
 
@@ -263,6 +273,15 @@ class GStreamerPeer(Child):
         names = [codec.upper() if codec else "-" for codec in (video, audio)]
         self.launch(["/usr/bin/python3", "gst_peer.py", url, direction, *names, self.folder])
         return self
+
+    def answer(self, offer, video, audio):
+        self.start("-", "sendrecv", video, audio)
+        print(json.dumps(offer), file=self.process.stdin, flush=True)
+        end = time.monotonic() + 20
+        while "answer" not in self.last:
+            assert time.monotonic() < end, f"no answer: {self.report()}"
+            time.sleep(0.05)
+        return self.last.pop("answer")
 
     def stop(self):
         self.process.stdin.close()
@@ -301,6 +320,9 @@ class WHIPClientPeer(Child):
                 command += [option, recipes.send(codec.upper(), self.folder)]
         self.launch(command, {"LD_LIBRARY_PATH": self.folder})
         return self
+
+    def answer(self, offer, video, audio):
+        raise NotOffered("only offers")
 
     def stop(self):
         self.process.terminate()

@@ -24,14 +24,16 @@ def caps(codec: str) -> str:
     return f"application/x-rtp,media=audio,encoding-name={codec},payload={AUDIO[codec][1]},{AUDIO[codec][2]}"
 
 
-def send(codec: str, folder: str) -> str:
-    """The marked pictures, or the tone, as RTP."""
+def send(codec: str, folder: str, number: int | None = None) -> str:
+    """The marked pictures, or the tone, as RTP, with that payload type or the codec's own."""
     if codec in VIDEO:
         encoder, payload = VIDEO[codec]
+        payload = payload if number is None else number
         return (f"multifilesrc location={folder}/%03d.png index=0 stop-index=255 loop=true "
                 "caps=image/png,framerate=(fraction)30/1 ! pngdec ! videoconvert ! video/x-raw,format=I420 ! "
                 f"identity sync=true ! queue leaky=downstream max-size-buffers=4 ! {encoder} pt={payload} ! queue ! "
                 f"application/x-rtp,media=video,encoding-name={codec},payload={payload}")
     encoder, payload, _ = AUDIO[codec]
+    payload = payload if number is None else number
     return (f"audiotestsrc is-live=true freq=440 volume=0.3 ! audioconvert ! audioresample ! {encoder} pt={payload} ! "
             f"queue ! application/x-rtp,media=audio,encoding-name={codec},payload={payload}")

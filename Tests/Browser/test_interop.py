@@ -13,8 +13,10 @@ QUICK = [
     (peers.Chromium, "VP8", "opus", "both"),
     (peers.Chromium, "H264", "G722", "both"),
     (peers.Chromium, "AV1", "PCMU", "receive"),
+    (peers.Chromium, "VP8", "opus", "answers"),
     (peers.FirefoxPeers, "VP8", "opus", "both"),
     (peers.FirefoxPeers, "VP9", "PCMA", "both"),
+    (peers.FirefoxPeers, "AV1", "G722", "answers"),
     (peers.GStreamer, "VP8", "opus", "both"),
     (peers.GStreamer, "H264", "PCMU", "receive"),
     (peers.WHIPClient, "VP8", "opus", "send"),
@@ -90,7 +92,7 @@ def test_messages(request, server, kind, most):
     peer = maker(kind, request).peer(server)
     try:
         peer.start(f"{server.url}/whip/loop", "sendrecv", "VP8", "opus", channel=True)
-        answer = peer.page.evaluate("async () => peer.answer")
+        answer = peer.page.evaluate("async () => peer.accepted")
         assert int(re.search(r"a=max-message-size:(\d+)", answer)[1]) >= 1 << 20
         for length, is_text in ((12, True), (1200, False), (65_538, True), (most, False), (most // 6 * 6, True)):
             took = peer.page.evaluate(f"async () => peer.echo({length}, {str(is_text).lower()})")
