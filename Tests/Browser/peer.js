@@ -336,6 +336,8 @@
                         concealed: entry.concealedSamples, samples: entry.totalSamplesReceived,
                         dropped: entry.framesDropped, freezes: entry.freezeCount, received: entry.framesReceived,
                         sent: entry.framesSent, rate: entry.framesPerSecond, height: entry.frameHeight,
+                        waited: entry.jitterBufferDelay, emitted: entry.jitterBufferEmittedCount,
+                        least: entry.jitterBufferMinimumDelay, wanted: entry.jitterBufferTargetDelay,
                     };
                 }
             });

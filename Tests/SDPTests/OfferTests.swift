@@ -50,6 +50,16 @@ struct OfferTests {
         #expect(offer.media.map(\.candidates.count) == [2, 0, 0])
     }
 
+    /// Browsers that answer with fewer formats than were offered go on sending within RED.
+    @Test func whatWasOfferedMayComeThoughTheAnswerLeavesItOut() throws {
+        let offer = try Fixture.description("ours-media")
+        var answer = try Fixture.description("chromium-answer-media")
+        answer.media[1].formats = ["102", "103"]
+        let video = try OfferAnswer.apply(answer, to: offer, with: webRTC(seed: 7)).session.media[1]
+        #expect(video.codecs.map(\.name) == ["VP8"])
+        #expect(video.receive[126]?.role == .redundancy && video.receive[102]?.role == .media)
+    }
+
     @Test(
         "Answers of browsers and tools to our offer",
         arguments: [

@@ -76,6 +76,13 @@ package final class RTPSendStream {
     private var octets: UInt32 = 0
     private var packets: UInt32 = 0
     private var roundTrip = MediaTime.milliseconds(100)
+    /// How long the receiver is asked to hold pictures on a line that loses packets, so that what is sent again comes in
+    /// time for them: browsers adapt to what they see being late, and drop pictures meanwhile. nil until there was loss.
+    private var playoutDelay: PlayoutDelay?
+    private var lossyUntil: Instant?
+    private static let lossMemory = MediaTime.seconds(10)
+    /// In steps of 10 ms.
+    private static let playoutDelayMax = 40
     /// Frames are dropped until the next key frame.
     package private(set) var awaitsKeyFrame = false
 
@@ -103,7 +110,19 @@ package final class RTPSendStream {
     /// Whether there is a retransmission to send at `now`.
     func hasRetransmission(at now: Instant) -> Bool { resends.hasNext(at: now) }
     /// The line loses so many packets that retransmissions go twice.
-    func setLossy(_ isLossy: Bool) { resends.makesCopies = isLossy }
+    func setLossy(_ isLossy: Bool, at now: Instant) {
+        resends.makesCopies = isLossy
+        guard configuration.kind == .video else { return }
+        if isLossy { lossyUntil = now + RTPSendStream.lossMemory }
+        guard let lossyUntil else { return }
+        // Asked for at once, lost once more, and on its way again.
+        let wait = Int(clamping: 3 * roundTrip.nanoseconds / 10_000_000) + 3
+        let patience = now < lossyUntil ? min(wait, RTPSendStream.playoutDelayMax) : 0
+        let told = Int(playoutDelay?.minimum ?? 0)
+        // A receiver changes its delay slowly: what it was told stays while it is about right.
+        guard abs(patience - told) > told / 4 else { return }
+        playoutDelay = PlayoutDelay(minimum: UInt16(patience), maximum: 4095)
+    }
     /// Something was sent of it.
     package var hasStarted: Bool { packets > 0 }
     /// When the packet that is next was queued.
@@ -249,6 +268,7 @@ package final class RTPSendStream {
             let part = UInt64(max(0, now.nanoseconds)) % 64_000_000_000
             values.absoluteSendTime = UInt32(truncatingIfNeeded: (part << 18) / 1_000_000_000)
         }
+        values.playoutDelay = playoutDelay
         return values
     }
 

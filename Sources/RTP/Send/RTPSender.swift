@@ -227,7 +227,7 @@ package final class RTPSender {
             pacer.isCautious = estimator.losesPackets
             for stream in streams {
                 stream.setRoundTrip(estimator.roundTrip)
-                stream.setLossy(estimator.isLossy)
+                stream.setLossy(estimator.isLossy, at: now)
             }
         case .nack(let nack):
             for stream in streams where stream.ssrc == nack.mediaSSRC { stream.receive(nack, at: now) }

@@ -182,8 +182,26 @@ struct SessionReader {
                 feedback: own.feedback.filter(other.feedback.contains), canSend: ability.canSend)
             ranked.append((capabilities.codecPreference == .local ? index : place, codec))
         }
+        if !isAnswerer { takeOffered(mine, abilities, &media) }
         media.codecs = ranked.enumerated()
             .sorted { ($0.element.rank, $0.offset) < ($1.element.rank, $1.offset) }.map(\.element.codec)
+    }
+
+    /// All that we offered may come, whatever the answer lists: browsers that answer with fewer formats than were
+    /// offered go on sending by the offer, its first codec, and within RED.
+    private func takeOffered(
+        _ offered: FormatTable, _ abilities: MediaCapabilities, _ media: inout NegotiatedMedia
+    ) {
+        for entry in offered.entries {
+            let number = entry.map.payloadType
+            guard media.receive[number] == nil else { continue }
+            if let original = entry.associatedType {
+                media.receive[number] = PayloadFormat(.retransmission(of: original), entry)
+            } else if let (_, ability) = CodecMatcher.capability(for: entry, in: abilities.codecs), ability.canReceive {
+                let role = PayloadFormat.helper(named: entry.map.name) ?? .media
+                media.receive[number] = PayloadFormat(role, entry)
+            }
+        }
     }
 }
 

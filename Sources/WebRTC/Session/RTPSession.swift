@@ -151,7 +151,8 @@ package final class RTPSession {
             retransmissionSSRC: media.localRTXSSRC, retransmissionPayloadType: codec.rtxPayloadType,
             answersNACK: codec.feedback.contains("nack"), mid: media.mid.flatMap { StreamLabel($0) },
             origin: configuration.origin, epochSeconds: configuration.epochSeconds)
-        for kind in [RTPExtensionKind.mid, .absoluteSendTime, .transportSequenceNumber, .audioLevel] {
+        let written = [RTPExtensionKind.mid, .absoluteSendTime, .transportSequenceNumber, .audioLevel, .playoutDelay]
+        for kind in written {
             if let id = media.sendExtension(kind.uri) { settings.extensions[kind] = UInt8(exactly: id) }
         }
         let stream = RTPSendStream(settings, random: &random)

@@ -12,6 +12,7 @@ final class StreamRig {
     }
     static let map = ExtensionMap([
         .transportSequenceNumber: 3, .absoluteSendTime: 2, .mid: 4, .rid: 5, .repairedRID: 6, .audioLevel: 1,
+        .playoutDelay: 7,
     ])
     let stream: RTPSendStream
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1500, alignment: 8)

@@ -45,9 +45,27 @@ struct RetransmissionQueueTests {
         #expect(copies == 512)
     }
 
+    @Test func onALossyLineReceiversAreToldToWait() throws {
+        let rig = StreamRig()
+        func told(_ at: Int) throws -> PlayoutDelay? {
+            _ = rig.stream.enqueue(try StreamRig.picture(500, pts: .milliseconds(at), isKey: true), at: time(at))
+            return try #require(rig.all(at: time(at)).first).extensions.playoutDelay
+        }
+        rig.stream.setRoundTrip(.milliseconds(50))
+        rig.stream.setLossy(false, at: time(0))
+        #expect(try told(0) == nil)
+        rig.stream.setLossy(true, at: time(100))
+        #expect(try told(100)?.minimum == 18, "three times there and back, and 30 ms")
+        rig.stream.setRoundTrip(.milliseconds(55))
+        rig.stream.setLossy(false, at: time(5000))
+        #expect(try told(5000)?.minimum == 18, "it stays for a while, and while it is about right")
+        rig.stream.setLossy(false, at: time(10_200))
+        #expect(try told(10_200) == PlayoutDelay(minimum: 0, maximum: 4095))
+    }
+
     @Test func aRetransmissionOnALossyLineGoesTwice() throws {
         let rig = StreamRig()
-        rig.stream.setLossy(true)
+        rig.stream.setLossy(true, at: time(0))
         _ = rig.stream.enqueue(try StreamRig.picture(500, pts: .zero, isKey: true), at: time(0))
         let lost = try #require(rig.all(at: time(0)).first)
         rig.nack([lost.header.sequenceNumber], at: time(50))
