@@ -132,7 +132,8 @@ def of_the_call(gauges):
 
 def left_over(before, after) -> list[str]:
     """What a call has left behind: objects, descriptors, memory."""
-    found = [name for name, value in of_the_call(after).items() if value != before.get(name)]
+    # A class of which there never was one has no figure.
+    found = [name for name, value in of_the_call(after).items() if value != before.get(name, 0)]
     if after["process_open_fds"] > before["process_open_fds"]:
         found.append("descriptors")
     if after["process_resident_memory_bytes"] > before["process_resident_memory_bytes"] + MEMORY:
