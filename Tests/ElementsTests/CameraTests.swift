@@ -49,9 +49,11 @@ import Testing
             #expect(pictures.first?.frame.isKey == true, "nothing that cannot be decoded")
             let times = pictures.map(\.frame.pts)
             #expect(times == times.sorted())
-            // Pictures leave before they are due, and by no more than the lead.
-            let early = pictures.dropFirst(5).map { $0.frame.pts - $0.at }
-            #expect(early.allSatisfy { $0 > .milliseconds(-150) && $0 <= .milliseconds(101) }, "\(early.sorted())")
+            // Pictures leave before they are due, and by no more than the lead; some are late where camera and server
+            // have to wait for a processor.
+            let early = pictures.dropFirst(5).map { $0.frame.pts - $0.at }.sorted()
+            #expect(early.count { $0 > .milliseconds(-150) } > early.count / 2, "\(early)")
+            #expect(early.allSatisfy { $0 <= .milliseconds(101) }, "\(early)")
             #expect(Self.player(context).state == .start)
             #expect(!Self.player(context).isSeekable)
             #expect(throws: GraphError.self) { try Self.player(context).seek(to: .seconds(1)) }
