@@ -19,6 +19,7 @@ package final class RTPSender {
     private static let resendPause = MediaTime.milliseconds(5)
     /// Time constant of the repair rate, in seconds.
     private static let repairTime = 1.0
+    private static let outageMin = MediaTime.seconds(1)
     /// Sender reports: every second is often enough to sync within a second (RFC 3550 lets small groups do so).
     private static let reportInterval = MediaTime.seconds(1)
     /// More events than an owner that drains them ever leaves; what is beyond is dropped.
@@ -32,6 +33,7 @@ package final class RTPSender {
 
     private var transportSequence: UInt16
     private var events = Deque<Event>()
+    private var lastFeedbackAt: Instant?
     private var lastTarget: Int
     private var resendAllowance = 0.0
     private var allowanceTime: Instant?
@@ -221,6 +223,7 @@ package final class RTPSender {
     package func receive(_ packet: RTCPPacket, at now: Instant) {
         switch packet {
         case .transportFeedback(let feedback):
+            noteOutage(at: now)
             estimator.feedbackBegan(feedback.feedbackCount, first: feedback.baseSequenceNumber)
             feedback.forEachPacket { estimator.acknowledge($0, arrival: $1) }
             estimator.feedbackEnded(at: now)
@@ -243,6 +246,17 @@ package final class RTPSender {
         default: break
         }
         publish(at: now)
+    }
+
+    /// A receiver that said nothing for so long has got nothing: more is lost than can be sent again, and it would find
+    /// that out, and ask for a key frame, only after a while (Chromium: after a second).
+    private func noteOutage(at now: Instant) {
+        if let lastFeedbackAt, now - lastFeedbackAt > Self.outageMin {
+            for stream in streams where stream.configuration.kind == .video && stream.hasStarted {
+                raise(.keyFrameNeeded(ssrc: stream.ssrc))
+            }
+        }
+        lastFeedbackAt = now
     }
 
     /// Packets go another way from now on.

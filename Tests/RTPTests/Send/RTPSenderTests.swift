@@ -81,6 +81,22 @@ struct RTPSenderTests {
         }
     }
 
+    @Test func afterAnOutageAKeyFrameIsAskedFor() throws {
+        let sender = sender(start: 800_000)
+        _ = sender.enqueue(try StreamRig.picture(500, pts: .zero, isKey: true), on: video.stream, at: time(0))
+        _ = drain(sender, from: time(0), to: time(100))
+        func asks(_ at: Int) -> Bool {
+            let feedback = TransportFeedback(
+                senderSSRC: 1, mediaSSRC: 100, feedbackCount: 0, baseSequenceNumber: 0, arrival: time(at))
+            sender.receive(.transportFeedback(feedback), at: time(at))
+            var events: [RTPSender.Event] = []
+            while let event = sender.pollEvent() { events.append(event) }
+            return events.contains(.keyFrameNeeded(ssrc: 100))
+        }
+        #expect(!asks(100) && !asks(1000), "nothing is wrong with a receiver that says something")
+        #expect(asks(3000) && !asks(3100), "whoever was away has lost more than can be sent again")
+    }
+
     @Test func aStaleQueueIsDroppedAndAKeyFrameAskedFor() throws {
         let sender = sender(start: 100_000)
         sender.setWish(50_000)
