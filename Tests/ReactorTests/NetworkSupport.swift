@@ -147,11 +147,12 @@ func openDescriptors() -> Int {
 
 /// Whether the open descriptors come back to about `count` within twenty seconds.
 ///
-/// Tests that run at the same time hold some hundred for a moment, so one look is not enough.
-func descriptorsReturn(to count: Int) -> Bool {
+/// Tests that run at the same time hold some hundred for a moment, so one look is not enough; and they need the thread
+/// meanwhile.
+func descriptorsReturn(to count: Int) async throws -> Bool {
     for _ in 0..<200 {
         if abs(openDescriptors() - count) < 200 { return true }
-        usleep(100_000)
+        try await Task.sleep(nanoseconds: 100_000_000)
     }
     return false
 }

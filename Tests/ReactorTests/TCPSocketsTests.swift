@@ -130,7 +130,8 @@ import Testing
             try await client.with { network in for path in paths { network.disconnect(path) } }
             try #require(await server.wait { $0.disconnected.count == total })
         }
-        #expect(descriptorsReturn(to: before))
+        let haveReturned = try await descriptorsReturn(to: before)
+        #expect(haveReturned)
     }
 }
 
