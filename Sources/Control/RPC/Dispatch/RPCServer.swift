@@ -93,6 +93,8 @@ package actor RPCServer {
     }
 
     func disconnected(_ number: Int) {
+        // Thousands that go together leave megabytes behind.
+        defer { services.host.memoryWasFreed() }
         guard let connection = connections.removeValue(forKey: number) else { return }
         guard let session = connection.session, ties[session] == number else { return }
         ties[session] = nil
