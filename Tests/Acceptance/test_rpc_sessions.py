@@ -139,12 +139,13 @@ async def forgotten(server, count, **settling):
 
 
 # Memory is given back half a second after it was freed, once in five seconds, from 4 MiB on.
-GIVEN_BACK_AFTER, NOT_WORTH_IT = 8, 4
+GIVEN_BACK_AFTER, NOT_WORTH_IT = 15, 4
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.long)])
 def test_memory_goes_with_the_session(count, capsys):
     async def run(server):
+        fresh = resident(server)
         figures = [await forgotten(server, count)]
         first = figures[0][1]
         # Answers are kept for twenty seconds, 50 KiB for such a pipeline, of three rounds at most; nothing else stays.
@@ -155,8 +156,8 @@ def test_memory_goes_with_the_session(count, capsys):
             print(f"\n{count} pipelines of {len(ROOM) + 1} elements, MiB: "
                   + ", ".join(f"{peak:.0f} → {after:.1f}" for peak, after in figures))
         assert all(after <= wanted for _, after in figures), figures
-        # It was much while they were there.
-        assert max(peak for peak, _ in figures) - first > 0.5 * count, figures
+        # There was something to give back: later rounds may fit into what malloc kept of the first.
+        assert figures[0][0] - fresh > 0.5 * count, (fresh, figures)
 
     with live.Server("", "--collector-period", 1) as server:
         asyncio.run(run(server))
