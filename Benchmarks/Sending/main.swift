@@ -23,7 +23,7 @@ func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, va
 let seeds: ClosedRange<UInt64> = 101...110
 
 func table(_ seeds: ClosedRange<UInt64>) {
-    print("| line | settled, s | use, % | least use, % | queue p95, ms | dropped, % | fairness | rung | changes |")
+    print("| line | settled, s | use, % | least use, % | queue p95, ms | dropped, % | fairness, % | rung | changes |")
     print("| --- | --: | --: | --: | --: | --: | --: | --: | --: |")
     for scenario in LineScenario.list {
         let results = seeds.map { scenario.run(seed: $0) }
@@ -32,7 +32,7 @@ func table(_ seeds: ClosedRange<UInt64>) {
             tenths(worst(results.map(\.settled))), tenths(100 * mean(results.map(\.utilisation))),
             tenths(100 * (results.map(\.utilisation).min() ?? 0)),
             tenths(1000 * worst(results.map(\.queueDelay))), tenths(100 * mean(results.map(\.overflow))),
-            scenario.flows.count > 1 ? tenths(results.map(\.fairness).min() ?? 0) : "",
+            scenario.flows.count > 1 ? tenths(100 * (results.map(\.fairness).min() ?? 0)) : "",
             isLadder ? "\(results.map(\.rung).min() ?? 0)" : "",
             isLadder ? "\(results.map(\.rungChanges).max() ?? 0)" : "",
         ]

@@ -212,7 +212,14 @@ package final class LineFlow {
                 extensions: map, origin: start), random: &random)
         sender.add(video)
         sender.add(sound)
-        if case .ladder(let rates) = source { selector = RungSelector(rates: rates, overhead: 60_000) }
+        if case .ladder(let rates) = source {
+            // As `RTPSink` does.
+            var selector = RungSelector(rates: rates, overhead: 60_000)
+            selector.begin(estimate: sender.mediaTarget)
+            sender.setWish(selector.ceiling)
+            rung = selector.rung
+            self.selector = selector
+        }
         if case .adaptive(let maximum) = source { sender.setWish(maximum) }
         nextFrame = start
         nextSound = start
@@ -241,11 +248,11 @@ package final class LineFlow {
             }
         }
         if var selector {
-            sender.setWish(selector.wish)
             if let rung = selector.update(estimate: sender.mediaTarget, at: now) {
                 self.rung = rung
                 rungChanges += 1
                 wantsKey = true
+                sender.setWish(selector.wish ?? selector.ceiling)
             }
             self.selector = selector
         }

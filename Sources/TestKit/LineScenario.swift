@@ -162,5 +162,10 @@ package struct LineScenario: Sendable, CustomStringConvertible {
         LineScenario(
             "ladder 150/500/1500 on 3 Mbit/s", line(3_000_000),
             flows: [Flow(.ladder([150_000, 500_000, 1_500_000]))], capacity: 1_545_000),
+        // The second rung is always just above what the line carries.
+        LineScenario(
+            "ladder 150/240/1500, fall from 3 Mbit/s to 300 kbit/s", line(3_000_000),
+            schedule: [(20, line(300_000, queue: 1))], flows: [Flow(.ladder([150_000, 240_000, 1_500_000]))],
+            duration: 60, from: 20, measuredFrom: 28, capacity: 195_000),
     ]
 }

@@ -212,7 +212,8 @@ def test_what_a_description_allows(server):
             await peer.close()
             await scene.client.call("release", object=viewer)
         print("kbit/s sent:", rates)
-        assert rates["low"]["VIDEO"] < 170 and rates["low"]["VIDEO"] < 0.7 * rates["high"]["VIDEO"], rates
+        # Without a limit: the highest rung, 110 kbit/s for such a picture, and half as much again for one viewer alone.
+        assert rates["low"]["VIDEO"] < 100 and rates["high"]["VIDEO"] > 140, rates
         assert rates["low"]["AUDIO"] < 32 and rates["low"]["AUDIO"] < 0.6 * rates["high"]["AUDIO"], rates
         # What the endpoint itself allows stands in its answer.
         endpoint, peer = await scene.new("WebRtcEndpoint"), Peer("").receive("video", "audio")

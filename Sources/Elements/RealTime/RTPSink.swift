@@ -123,7 +123,8 @@ final class RTPSink: MediaSink {
     private func followTarget() {
         guard let selector, let session = endpoint.session(sending: kind), selector.rung < ladder.count else { return }
         let rate = ladder[selector.rung].bitrate
-        let room = limited(session.sender.mediaTarget) - (session.outgoing(.audio) == nil ? 0 : RTPSink.soundRate)
+        let sound = session.outgoing(.audio) == nil ? 0 : max(RTPSink.soundRate, session.sender.soundRate)
+        let room = limited(session.sender.mediaTarget) - sound
         let wanted = min(max(room, rate / RTPSink.leastPart), rate + rate / 2)
         // Every change costs the encoder something.
         guard abs(wanted - (bitrate ?? rate)) > wanted / 16 else { return }

@@ -32,6 +32,11 @@ package struct BandwidthEstimator: Sendable {
     /// Milliseconds of a standing queue, and the share of what is sent that arrives, that are a jam.
     private static let jamQueue = 150.0
     private static let jamShare = 0.85
+    /// While such a queue is left of an outage, so much of what the line carries is used.
+    private static let backlogShare = 0.75
+    /// The same where no queue stands yet, but delays grow: the line has just become much narrower.
+    private static let fallShare = 0.6
+    private static let noisyFallShare = 0.5
     /// From this share of lost packets on, of the last `lossMemory` or so, a line is lossy, if no queue longer than this
     /// stands in it (milliseconds).
     private static let lossyShare = 0.02
@@ -93,6 +98,8 @@ package struct BandwidthEstimator: Sendable {
     /// The share of packets lost lately, whatever the reason.
     private var lostShare = 0.0
     private var roundTripSample: MediaTime?
+    /// The shortest round trip on this route.
+    private var roundTripLeast = MediaTime.infinity
 
     package init(_ limits: Limits = Limits()) {
         self.limits = limits
@@ -207,6 +214,7 @@ package struct BandwidthEstimator: Sendable {
         let change = (sample.nanoseconds - roundTrip.nanoseconds) / 8
         roundTrip = roundTripSample == nil ? sample : MediaTime(nanoseconds: roundTrip.nanoseconds + change)
         roundTripSample = sample
+        roundTripLeast = min(roundTripLeast, sample)
     }
 
     /// The receiver's own estimate (draft-alvestrand-rmcat-remb-03). Counts only without transport-wide feedback.
@@ -244,6 +252,7 @@ package struct BandwidthEstimator: Sendable {
 
     /// Packets go another way from now on: what was learned of delays and losses was the old one's.
     package mutating func routeChanged(at now: Instant) {
+        roundTripLeast = .infinity
         guard hasFeedback else { return }
         lastFeedback = now
         outageEnded(at: now)
@@ -342,7 +351,8 @@ package struct BandwidthEstimator: Sendable {
             // Jitter makes packets arrive in bunches, and a short run measures what the line can, not what others leave:
             // where its limit has been met, small steps with time between them for a queue to show.
             let isCareful = (trend.isNoisy || control.knowsCapacity) && !isRecovering
-            control.set(isCareful ? min(result, Self.carefulStep * control.rate) : result, at: now)
+            let share = isRecovering && hasBacklog ? Self.backlogShare : 1
+            control.set(isCareful ? min(result, Self.carefulStep * control.rate) : share * result, at: now)
             if isCareful { probing.rest(at: now) }
             isRecovering = false
         }
@@ -356,10 +366,21 @@ package struct BandwidthEstimator: Sendable {
         probe(isLimited: isLimited, at: now)
     }
 
-    /// A queue stands, and much less arrives than is sent: the line is full, however high the target is.
+    /// What piled up during an outage still waits; to the delays, which began anew, it looks like the line itself.
+    private var hasBacklog: Bool {
+        guard let roundTripSample, roundTripLeast < .infinity else { return false }
+        return (roundTripSample - roundTripLeast).seconds * 1e3 > Self.jamQueue
+    }
+
+    /// A queue stands or grows, and much less arrives than is sent: the line is full, however high the target is.
     private func isJammed(_ kept: Double) -> Bool {
-        guard trend.standing > Self.jamQueue, let arrived = acknowledged.long else { return false }
-        return arrived / kept < Self.jamShare * sentRate
+        if trend.standing > Self.jamQueue, let arrived = acknowledged.long {
+            return arrived / kept < Self.jamShare * sentRate
+        }
+        // Where delays jump, nothing may arrive for 200 ms.
+        let window = trend.isNoisy ? acknowledged.long : acknowledged.short
+        guard trend.usage == .overuse, let window else { return false }
+        return window / kept < (trend.isNoisy ? Self.noisyFallShare : Self.fallShare) * sentRate
     }
 
     private mutating func probe(isLimited: Bool, at now: Instant) {

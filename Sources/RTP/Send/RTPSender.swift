@@ -37,9 +37,11 @@ package final class RTPSender {
     private var lastTarget: Int
     private var resendAllowance = 0.0
     private var allowanceTime: Instant?
-    /// Bits per second of retransmissions, smoothed.
+    /// Bits per second of retransmissions and of sound, smoothed.
     private var repairRate = 0.0
     private var repairBytes = 0
+    private var smoothedSound = 0.0
+    private var soundBytes = 0
     private var lastReport: Instant?
 
     package init(limits: BandwidthEstimator.Limits = .init(), random: inout SeededRandom) {
@@ -58,6 +60,9 @@ package final class RTPSender {
 
     /// What of the target is left for new media: the rest goes into retransmissions.
     package var mediaTarget: Int { max(estimator.limits.minimum, estimator.target - Int(repairRate)) }
+
+    /// What the sound takes, with its headers above UDP, in bits per second.
+    package var soundRate: Int { Int(smoothedSound) }
 
     /// What could be used at most, for probes: the highest rung, sound and repair.
     package func setWish(_ rate: Int?) { estimator.wish = rate }
@@ -137,7 +142,10 @@ package final class RTPSender {
         let sequence = isNumbered ? transportSequence : nil
         let count: Int
         switch kind {
-        case .sound, .picture: count = stream.write(into: buffer, transportSequence: sequence, at: now)
+        case .sound:
+            count = stream.write(into: buffer, transportSequence: sequence, at: now)
+            soundBytes += count
+        case .picture: count = stream.write(into: buffer, transportSequence: sequence, at: now)
         case .retransmission:
             count = stream.writeRetransmission(into: buffer, transportSequence: sequence, at: now)
             resendAllowance -= Double(count)
@@ -181,6 +189,9 @@ package final class RTPSender {
             repairRate *= max(0, 1 - elapsed / Self.repairTime)
             repairRate += Double(repairBytes * 8) / Self.repairTime
             repairBytes = 0
+            smoothedSound *= max(0, 1 - elapsed / Self.repairTime)
+            smoothedSound += Double(soundBytes * 8) / Self.repairTime
+            soundBytes = 0
         }
         resendAllowance = min(most, resendAllowance + elapsed * Double(estimator.target) / 8 * Self.resendShare)
         return resendAllowance > 0

@@ -6,16 +6,22 @@ import Glibc
 struct RateControl: Sendable {
     /// What is left of the delivered rate after overuse (section 5.5: beta).
     private static let decrease = 0.85
-    /// The same while a queue stands that is longer than `longQueue`: 15 % take long to drain half a second.
+    /// The same while a queue stands that is longer than `longQueue` (milliseconds): 15 % take long to drain half a
+    /// second.
     private static let steepDecrease = 0.75
     private static let longQueue = 150.0
+    /// The same while none stands: there is nothing to drain.
+    private static let gentleDecrease = 0.9
+    private static let noQueue = 10.0
     /// Growth per second far from the capacity (section 5.5: eta).
     private static let growth = 1.08
+    private static let responseMax = MediaTime.milliseconds(300)
     /// The rate may exceed the delivered one by this factor…
     private static let lead = 1.5
-    /// The same where the line's limit has been met: a sender that uses less than it may would let the rate drift past
-    /// the limit, and fill the queue when it uses it all. From there on a probe has to prove more.
-    private static let provedLead = 1.2
+    /// The same where the line's limit has been met, of that or of what is delivered: a sender that uses less than it
+    /// may would let the rate drift past the limit, and fill the queue when it uses it all, with the next rung of its
+    /// ladder at the latest. From there on a probe has to prove more.
+    private static let provedLead = 1.05
     /// … plus this, so that it can rise from little (bits/s).
     private static let leadBase = 10_000.0
     /// Least growth near the capacity (bits/s per second).
@@ -93,14 +99,18 @@ struct RateControl: Sendable {
     }
 
     private mutating func lower(_ round: Round, at now: Instant) -> Bool {
-        // The last decrease must be able to show: a second one within a round trip would answer the same queue.
-        if let lastDecrease, now - lastDecrease < round.roundTrip + .milliseconds(100) { return false }
+        // The last decrease must be able to show: a second one within a round trip would answer the same queue. But a
+        // long queue makes the round trip.
+        let response = min(round.roundTrip, Self.responseMax) + .milliseconds(100)
+        if let lastDecrease, now - lastDecrease < response { return false }
         guard let acknowledged = round.acknowledgedShort ?? round.acknowledged else {
             rate *= Self.decrease
             lastDecrease = now
             return true
         }
-        let share = round.standingQueue > Self.longQueue ? Self.steepDecrease : Self.decrease
+        let share =
+            round.standingQueue > Self.longQueue
+            ? Self.steepDecrease : round.standingQueue < Self.noQueue ? Self.gentleDecrease : Self.decrease
         // An overused line delivers what it can: that is its capacity, unless the sender had nothing to send.
         if round.isSaturated { noteCapacity(acknowledged) }
         // A gap in the sending can make the short window look small.
@@ -129,8 +139,9 @@ struct RateControl: Sendable {
         } else {
             raised = rate + max(1000 * elapsed, rate * (pow(Self.growth, elapsed) - 1))
         }
-        let lead = capacity != nil ? Self.provedLead : Self.lead
-        let bound = (round.acknowledged ?? rate) * lead + Self.leadBase
+        let delivered = round.acknowledged ?? rate
+        let bound =
+            capacity.map { max($0 * 1e3, delivered) * Self.provedLead } ?? delivered * Self.lead + Self.leadBase
         isUnproved = capacity != nil && raised > bound
         rate = max(rate, min(raised, bound))
     }

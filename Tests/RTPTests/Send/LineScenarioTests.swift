@@ -18,25 +18,28 @@ struct LineScenarioTests {
     }
 
     static let bounds = [
-        Bound(name: "300 kbit/s", settled: 1.5, utilisation: 0.92, queueDelay: 0.17),
-        Bound(name: "1 Mbit/s", settled: 0.5, utilisation: 0.93, queueDelay: 0.13),
+        Bound(name: "300 kbit/s", settled: 1, utilisation: 0.92, queueDelay: 0.17),
+        Bound(name: "1 Mbit/s", settled: 0.5, utilisation: 0.87, queueDelay: 0.13),
         Bound(name: "5 Mbit/s", settled: 0.5, utilisation: 0.89, queueDelay: 0.11),
-        Bound(name: "2 Mbit/s, round trip 300 ms", settled: 1, utilisation: 0.88, queueDelay: 0.11),
+        Bound(name: "2 Mbit/s, round trip 300 ms", settled: 1, utilisation: 0.9, queueDelay: 0.12),
         Bound(name: "2 Mbit/s, queue of 30 ms", settled: 0.5, utilisation: 0.9, queueDelay: 0.03),
-        Bound(name: "fall from 2 Mbit/s to 500 kbit/s", settled: 2, utilisation: 0.9, queueDelay: 0.2),
-        Bound(name: "back from 500 kbit/s to 2 Mbit/s", settled: 6.5, utilisation: 0.85, queueDelay: 0.2),
+        Bound(name: "fall from 2 Mbit/s to 500 kbit/s", settled: 2.5, utilisation: 0.9, queueDelay: 0.17),
+        Bound(name: "back from 500 kbit/s to 2 Mbit/s", settled: 7.5, utilisation: 0.92, queueDelay: 0.19),
         Bound(name: "2 Mbit/s, 5 s without line", settled: 1.5, utilisation: 0.89, queueDelay: 0.12),
-        Bound(name: "2 Mbit/s, line stands still for 5 s", settled: 2, utilisation: 0.9, queueDelay: 0.32),
-        Bound(name: "2 Mbit/s, 200 ms jitter in order", settled: 30, utilisation: 0.77, queueDelay: 0.16),
+        Bound(name: "2 Mbit/s, line stands still for 5 s", settled: 1, utilisation: 0.9, queueDelay: 0.19),
+        Bound(name: "2 Mbit/s, 200 ms jitter in order", settled: 22, utilisation: 0.79, queueDelay: 0.22),
         Bound(name: "2 Mbit/s, 200 ms jitter, reordered", settled: 33, utilisation: 0.66, queueDelay: 0.23),
-        Bound(name: "2 Mbit/s, 30 ms jitter in order", settled: 5, utilisation: 0.89, queueDelay: 0.14),
+        Bound(name: "2 Mbit/s, 30 ms jitter in order", settled: 8, utilisation: 0.89, queueDelay: 0.14),
         Bound(name: "2 Mbit/s, 10 % random loss", settled: 4, utilisation: 0.87, queueDelay: 0.17),
         Bound(name: "2 Mbit/s, 20 % random loss", settled: 5.5, utilisation: 0.85, queueDelay: 0.25),
         Bound(name: "no bottleneck, 10 % random loss", settled: 0.5, utilisation: 0.98, queueDelay: 0.01),
-        Bound(name: "2 Mbit/s, loss in bursts (5 %)", settled: 20, utilisation: 0.8, queueDelay: 0.21),
+        Bound(name: "2 Mbit/s, loss in bursts (5 %)", settled: 10, utilisation: 0.82, queueDelay: 0.16),
         Bound(name: "2 Mbit/s, a second flow after 15 s", settled: 2.5, utilisation: 0.89, queueDelay: 0.24),
-        Bound(name: "ladder 150/500/1500 on 800 kbit/s", settled: 1, utilisation: 1, queueDelay: 0.03),
-        Bound(name: "ladder 150/500/1500 on 3 Mbit/s", settled: 2, utilisation: 1, queueDelay: 0.02),
+        Bound(name: "ladder 150/500/1500 on 800 kbit/s", settled: 0.5, utilisation: 1, queueDelay: 0.03),
+        Bound(name: "ladder 150/500/1500 on 3 Mbit/s", settled: 0.5, utilisation: 1, queueDelay: 0.02),
+        Bound(
+            name: "ladder 150/240/1500, fall from 3 Mbit/s to 300 kbit/s", settled: 5.5, utilisation: 1,
+            queueDelay: 0.1),
     ]
 
     @Test func everyScenarioIsBounded() {
@@ -58,7 +61,7 @@ struct LineScenarioTests {
     #endif
 
     /// The smaller of two flows' shares over the larger one's.
-    static let fairness = 0.45
+    static let fairness = 0.4
 
     @Test("The estimate does on this line what it is held to", arguments: held, seeds)
     func holds(_ bound: Bound, seed: UInt64) throws {
