@@ -61,7 +61,7 @@ func measureMemory() async throws {
     await server.pipeline.release()
     await clients.pipeline.release()
     offers.withLock { $0 = [:] }
-    // What is free goes back to the system within two seconds.
+    // The last of them end on their own threads.
     await server.pause(.seconds(3))
     let released = residentKiB()
     for side in [clients, server] { try await all { try await side.addEndpoint($0, WebRtcEndpoint.Options()) } }
@@ -71,7 +71,7 @@ func measureMemory() async throws {
     let connected = residentKiB()
     await server.pipeline.release()
     await clients.pipeline.release()
-    // What is free goes back to the system within two seconds.
+    // The last of them end on their own threads.
     await server.pause(.seconds(3))
     let end = residentKiB()
     let left = heapKiB() - heap

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import LoopbackRig
 
 /// What happens, on standard error.
 func say(_ text: String) {
@@ -34,8 +35,9 @@ func wallTime() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-/// Resident memory, in KiB.
+/// Resident memory, in KiB, without what is free and only kept by malloc.
 func residentKiB() -> Int {
+    trimHeap()
     guard let file = fopen("/proc/self/status", "r") else { return 0 }
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
