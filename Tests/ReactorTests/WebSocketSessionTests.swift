@@ -149,6 +149,46 @@ import Testing
         await rig.server.stop()
     }
 
+    /// RFC 6455, section 5.5.3, wants the ping's payload back; some clients send an empty pong, or one without a ping, or
+    /// pings of their own. All say that they are there.
+    @Test(arguments: ["empty pong", "unasked pong", "ping", "nothing"])
+    func clientsThatSayLittleStay(_ habit: String) async throws {
+        let seen = Lock(Seen())
+        var options = HTTPServerOptions()
+        options.pingInterval = .seconds(1)
+        let rig = rig(options, seen)
+        let address = try await rig.listen()
+        let client = RawClient(address)
+        client.write(
+            """
+            GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
+            """)
+        _ = client.read(until: "\r\n\r\n")
+        let mask: [UInt8] = [1, 2, 3, 4]
+        for _ in 0..<4 {
+            switch habit {
+            case "empty pong":
+                #expect(client.read(until: "there?").contains("there?"))
+                client.write([0x8A, 0x80] + mask)
+            case "unasked pong":
+                usleep(800_000)
+                client.write([0x8A, 0x80] + mask)
+            case "ping":
+                usleep(800_000)
+                client.write([0x89, 0x80] + mask)
+            default: usleep(800_000)
+            }
+        }
+        client.write([0x81, 0x82] + mask + [UInt8(ascii: "m") ^ 1, UInt8(ascii: "e") ^ 2])
+        if habit == "nothing" {
+            #expect(!client.read().contains("echo me") && seen.withLock { $0.closed == ["1006 "] })
+        } else {
+            #expect(client.read(until: "echo me").contains("echo me") && seen.withLock { $0.closed.isEmpty })
+        }
+        await rig.server.stop()
+    }
+
     @Test func stoppingSaysGoodBye() async throws {
         let seen = Lock(Seen())
         let rig = rig(HTTPServerOptions(), seen)
