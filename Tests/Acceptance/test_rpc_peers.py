@@ -448,8 +448,51 @@ def test_secure_rtp(server):
         assert "inline:" in await scene.invoke(text, "generateOffer")
         for crypto in [{"key": "short"}, {**ours, "keyBase64": "!"}]:
             assert await scene.refused("RtpEndpoint", crypto=crypto) == 40107, crypto
-        # Kurento's event for a key that has been used for long; its 2^48 packets are another test's.
-        await scene.subscribe(endpoint, "OnKeySoftLimit")
+
+    run(server, body)
+
+
+@covers("RtpEndpoint", "OnKeySoftLimit")
+def test_key_lifetime(server):
+    """How many packets came by when half the lifetime is used that the peer gave its key; the picture goes on."""
+    key, suite = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5", "AES_CM_128_HMAC_SHA1_80"
+
+    async def body(scene):
+        endpoints = {}
+        for lifetime in ["|2^8", "|90", ""]:
+            endpoint = await scene.new("RtpEndpoint", crypto={"crypto": "AES_128_CM_HMAC_SHA1_80"})
+            await scene.subscribe(endpoint, "OnKeySoftLimit")
+            offer = description(free_port(), free_port(), (suite, key + lifetime), "sendonly")
+            answer = await scene.invoke(endpoint, "processOffer", offer=offer)
+            host = re.search(r"c=IN IP4 (\S+)", answer)[1]
+            endpoints[lifetime] = endpoint, subprocess.Popen([
+                "ffmpeg", "-nostdin", "-v", "error", "-re", "-i", clip("blue"), "-map", "0:v", "-c", "copy",
+                "-payload_type", "96", "-f", "rtp", "-srtp_out_suite", suite, "-srtp_out_params", key,
+                f"srtp://{host}:{ports_of(answer)['video']}"], stdout=subprocess.DEVNULL)
+
+        async def received(endpoint):
+            # Before anything came an empty map, which is null on the wire.
+            stats = await scene.invoke(endpoint, "getStats", mediaType="VIDEO") or {}
+            return sum(one["packetsReceived"] for one in stats.values() if one["type"] == "inboundrtp")
+
+        try:
+            for lifetime, half in [("|90", 45), ("|2^8", 128)]:
+                endpoint = endpoints[lifetime][0]
+                while not scene.events(endpoint, "OnKeySoftLimit"):
+                    # Asked before the last look, so whoever has more must have told.
+                    count = await received(endpoint)
+                    assert count < half + 5 or scene.events(endpoint, "OnKeySoftLimit"), (lifetime, count)
+                    await asyncio.sleep(0.02)
+                assert await received(endpoint) >= half
+                assert (await scene.event(endpoint, "OnKeySoftLimit"))["mediaType"] == "VIDEO"
+                await scene.shows(endpoint, (0.5, 0.5, "b"))
+            await asyncio.sleep(0.5)
+            for lifetime, count in [("|90", 1), ("|2^8", 1), ("", 0)]:
+                assert len(scene.events(endpoints[lifetime][0], "OnKeySoftLimit")) == count, lifetime
+        finally:
+            for _, sender in endpoints.values():
+                sender.kill()
+                sender.wait()
 
     run(server, body)
 
