@@ -82,8 +82,8 @@ def digests(path, kind):
 
 @covers("PlayerEndpoint", "new")
 def test_encoded_media(server, tmp_path):
-    """The packets of recordings, bit for bit those of the film that is played, whatever useEncodedMedia is; and what the
-    player decodes, which is nothing until somebody looks."""
+    """The packets of recordings, bit for bit those of the film that is played, whatever useEncodedMedia is; and what
+    the player decodes, which is nothing until somebody looks."""
 
     async def body(scene):
         film = clip("red")
@@ -185,7 +185,7 @@ def free_port():
 
 @covers("PlayerEndpoint", "new")
 def test_network_cache(server):
-    """When the same packets of a camera on a bad line leave two players: later by what is kept for longer, and evenly."""
+    """When the same packets of a camera on a bad line leave two players: later by what is kept longer, and evenly."""
     port = free_port()
     source = camera(port)
     caches = {"short": 100, "long": 1100}

@@ -17,9 +17,7 @@ from rpc_scene import MANAGER, run, server  # noqa: F401
 FOLDER = pathlib.Path(__file__).parent
 DOCUMENT = FOLDER.parents[1] / "docs/kurento-coverage.md"
 # What no test can bring about over the wire, and where it is shown instead.
-ELSEWHERE = {
-    "RtpEndpoint.OnKeySoftLimit": ("Tests/TransportTests", "keyLifetimeNearEnd"),
-}
+ELSEWHERE: dict[str, tuple[str, str]] = {}
 # What tests look at that do not say so themselves.
 LOOKS = {
     "test_rpc_files.py::test_player": "pictures, states and positions while it plays, rests, stops, ends and repeats",
