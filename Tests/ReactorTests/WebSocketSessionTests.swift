@@ -189,6 +189,44 @@ import Testing
         await rig.server.stop()
     }
 
+    /// RFC 6455, section 5.1: a server closes when it gets a frame without a mask.
+    @Test("Frames without a mask", arguments: [0, 2, 125, 126, 65_535, 65_536])
+    func framesWithoutMask(_ count: Int) async throws {
+        let seen = Lock(Seen())
+        let rig = rig(HTTPServerOptions(), seen)
+        let address = try await rig.listen()
+        let (client, polite) = (RawClient(address), RawClient(address))
+        for one in [client, polite] {
+            one.write(
+                """
+                GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
+                """)
+            _ = one.read(until: "\r\n\r\n")
+        }
+        let text = [UInt8](repeating: UInt8(ascii: "m"), count: count)
+        let wide = UInt32(count)
+        func frame(_ mask: UInt8) -> [UInt8] {
+            let length: [UInt8] =
+                count < 126
+                ? [mask | UInt8(count)]
+                : count < 65_536
+                    ? [mask | 126, UInt8(count >> 8), UInt8(count & 255)]
+                    : [mask | 127, 0, 0, 0, 0] + (0..<4).map { UInt8(truncatingIfNeeded: wide >> (24 - 8 * $0)) }
+            // A mask of zeros is one.
+            return [0x81] + length + (mask == 0 ? [] : [0, 0, 0, 0]) + text
+        }
+        polite.write(frame(0x80) + frame(0x80))
+        let answer = "echo " + String(decoding: text, as: UTF8.self)
+        #expect(polite.read(until: answer).contains(answer))
+        client.write(frame(0))
+        let end = client.read()
+        #expect(end.contains("frames must be masked") && !end.contains("echo"))
+        for _ in 0..<100 where seen.withLock({ $0.closed.isEmpty }) { usleep(10_000) }
+        #expect(seen.withLock { $0.closed } == ["1002 frames must be masked"])
+        await rig.server.stop()
+    }
+
     @Test func stoppingSaysGoodBye() async throws {
         let seen = Lock(Seen())
         let rig = rig(HTTPServerOptions(), seen)

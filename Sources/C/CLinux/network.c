@@ -100,13 +100,6 @@ int64_t clinux_socket_drops(int descriptor) {
     return memory[SK_MEMINFO_DROPS];
 }
 
-int64_t clinux_receive_silence(int descriptor) {
-    struct tcp_info info;
-    socklen_t size = sizeof info;
-    if (getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size)) return -errno;
-    return info.tcpi_last_data_recv;
-}
-
 // MARK: Opening
 
 static void set_int(int descriptor, int level, int name, int value) {

@@ -44,6 +44,7 @@ final class HTTPConnection {
     /// When a WebSocket that was told to close is cut.
     private var closesBy: Instant?
 
+    private var maskCheck: MaskCheck?
     // The message that is coming in.
     private var incoming: [UInt8] = []
     /// What came after we have said that we close.
@@ -277,6 +278,7 @@ final class HTTPConnection {
         let session = WebSocketSession(self, request: request, subprotocol: agreed, thread: server.thread)
         state = .webSocket(session)
         _ = isHeard()
+        if !isSecure { maskCheck = MaskCheck(lws_get_socket_fd(wsi)) }
         accept(session)
         return 0
     }
@@ -303,6 +305,10 @@ final class HTTPConnection {
         }
         incoming.append(contentsOf: bytes)
         guard lws_is_final_fragment(wsi) != 0, lws_remaining_packet_payload(wsi) == 0 else { return 0 }
+        if maskCheck?.isViolated(after: incoming.count) == true {
+            closeSession(1002, "frames must be masked")
+            return 0
+        }
         let text = String(decoding: incoming, as: UTF8.self)
         if incoming.count > Self.writeBytes { incoming = [] } else { incoming.removeAll(keepingCapacity: true) }
         session.received(text)
