@@ -128,12 +128,18 @@ package struct PortRange: Hashable, Sendable, CustomStringConvertible {
 package struct NetworkCounters: Hashable, Sendable {
     package var datagramsReceived = 0
     package var bytesReceived = 0
+    /// Of `datagramsReceived` those that came by places reserved for known peers.
+    package var datagramsReserved = 0
     package var datagramsSent = 0
     package var bytesSent = 0
     /// Received, but longer than a slot: cut off by the kernel, so not handed over.
     package var droppedTooLong = 0
     /// Received while nobody was attached.
     package var droppedUnattached = 0
+    /// Not received: the kernel's buffer for known peers was full.
+    package var droppedByKernelReserved = 0
+    /// Not received: the kernel's buffer that strangers fill too was full, or what came can be no peer's.
+    package var droppedByKernelOpen = 0
     /// Not sent: the kernel's buffer and our queue behind it were full.
     package var droppedQueueFull = 0
     /// Not sent: no socket has the path's local address.

@@ -55,12 +55,17 @@ package final class PlainPeer {
         usesRTCPMux = transport.usesRTCPMux
         rtp.named(transport.remoteRTP)
         rtcp.named(transport.remoteRTCP)
-        if let sdes = transport.sdes, sdes != keys {
+        var sdes = transport.sdes
+        let lifetime = sdes?.remote.lifetime ?? 0
+        // The same key under another lifetime is no new key.
+        sdes?.remote.lifetime = nil
+        if let sdes, sdes != keys {
             guard let sending = SRTPKey(sdes.local), let receiving = SRTPKey(sdes.remote) else {
                 throw TransportError(call: "a=crypto", text: "the key does not fit \(sdes.local.suite.rawValue)")
             }
             let context = SRTPContext(softLimit: softLimit)
-            try context.install(sending: sending, receiving: receiving)
+            try context.install(
+                sending: sending, receiving: receiving, receivingLifetime: lifetime)
             srtp = context
             keys = sdes
         }

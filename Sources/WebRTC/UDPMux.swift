@@ -30,6 +30,8 @@ package final class UDPMux: NetworkReceiver, @unchecked Sendable {
     package private(set) var udpAddresses: [SocketAddress] = []
     package private(set) var tcpAddresses: [SocketAddress] = []
     package internal(set) var counters = UDPMuxCounters()
+    /// Of the sockets. Asks the system: not for every packet.
+    package var networkCounters: NetworkCounters { network.counters }
 
     private struct Stream {
         var framer: StreamFramer

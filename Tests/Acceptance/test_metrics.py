@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import socket
+import struct
 
 import live
 import tools
@@ -26,11 +28,23 @@ def documented():
     return dict(re.findall(r"^\| `([a-z_]+)` \| (counter|gauge|histogram) \|", text, re.MULTILINE))
 
 
+async def strangers(answer):
+    """Five datagrams that name nobody, and five that can be no peer's, to the port of all peers."""
+    host, port = re.search(r"a=candidate:\S+ 1 udp \d+ (\d+\.\S+) (\d+) typ host", answer, re.IGNORECASE).groups()
+    # The peers' way in is kept apart from strangers' a tenth of a second after it came into use.
+    await asyncio.sleep(0.5)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(5):
+            stranger.sendto(struct.pack(">HHI12x", 1, 0, 0x2112A442), (host, int(port)))
+            stranger.sendto(b"x" * 50, (host, int(port)))
+
+
 async def everything(server, clip):
     """Makes every family appear: a room with two who see each other, a client, a drop."""
     peers = [await server.peer("whip").send(Picture(), Tone(), direction="sendrecv").join() for _ in range(2)]
     for peer in peers:
         await peer.connected()
+    await strangers(peers[0].answer.text)
     async with Client(server.url.replace("http", "ws", 1) + "/kurento") as client:
         pipeline = await client.create("MediaPipeline")
         player = await client.create("PlayerEndpoint", mediaPipeline=pipeline, uri=f"file://{clip}")
@@ -46,6 +60,19 @@ async def everything(server, clip):
     for peer in peers:
         await peer.leave()
     return found
+
+
+def check_network(values):
+    assert values['tessera_network_datagrams_received_total{by="reserved"}'] > 100, "media, once connected"
+    assert values['tessera_network_datagrams_received_total{by="open"}'] > 5, "what came before"
+    for name in ("datagrams_sent", "bytes_sent", "bytes_received"):
+        assert values[f"tessera_network_{name}_total"] > 100
+    dropped = {
+        name.split('"')[1]: value for name, value in values.items() if name.startswith("tessera_network_dropped_total")}
+    assert dropped.pop("unknown-peer") == 5 and dropped.pop("kernel-open") == 5
+    assert dropped and not any(dropped.values()), dropped
+    for name in ("strays_total", "reservations_refused_total"):
+        assert values[f"tessera_network_{name}"] == 0
 
 
 def test_names_and_values(clips):
@@ -69,6 +96,7 @@ def test_names_and_values(clips):
             labels = f'{{stage="{stage}",media="{media}"}}'
             assert values[f"tessera_stage_frames_total{labels}"] > 10, labels
             assert values[f"tessera_stage_cpu_seconds_total{labels}"] > 0, labels
+        check_network(values)
         after, _ = scrape(server)
         assert after['tessera_peers{role="publish"}'] == 0
         # Labels are classes and kinds: nothing looks like an id.

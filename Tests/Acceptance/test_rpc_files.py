@@ -1,6 +1,11 @@
 """The table of members: players, recorders and uploads, by the files they play and make."""
 
 import asyncio
+import contextlib
+import socket
+import struct
+import subprocess
+import time
 
 import live
 from rpc_scene import check_dot, clip, covers, heard, run, server  # noqa: F401
@@ -66,6 +71,156 @@ def test_player(server):
         await scene.shows(sink, (0.5, 0.5, "r"))
 
     run(server, body)
+
+
+def digests(path, kind):
+    """SHA-256 of each packet of a file, in its order."""
+    lines = tools.tool(
+        "ffmpeg", "-nostdin", "-v", "error", "-i", path, "-map", f"0:{kind[0]}", "-c", "copy", "-f", "framehash", "-")
+    return [line.split(",")[-1].strip() for line in lines.decode().splitlines() if not line.startswith("#")]
+
+
+@covers("PlayerEndpoint", "new")
+def test_encoded_media(server, tmp_path):
+    """The packets of recordings, bit for bit those of the film that is played, whatever useEncodedMedia is; and what
+    the player decodes, which is nothing until somebody looks."""
+
+    async def body(scene):
+        film = clip("red")
+        for encoded in (True, False):
+            player = await scene.new("PlayerEndpoint", uri=f"file://{film}", useEncodedMedia=encoded)
+            recorder = await scene.record(player, tmp_path / f"{encoded}.webm")
+            await scene.subscribe(recorder, "MediaTranscodingStateChanged", "Stopped")
+            await scene.invoke(player, "play")
+            await asyncio.sleep(2)
+            kinds = {each["stage"] for each in await scene.get(player, "renditions")}
+            assert "demux" in kinds and not kinds & {"decode", "encode"}, kinds
+            for kind in ("AUDIO", "VIDEO"):
+                assert await scene.invoke(recorder, "isMediaTranscoding", mediaType=kind) is False
+            assert not scene.events(recorder, "MediaTranscodingStateChanged", state="TRANSCODING")
+            assert "vp8 320×240" in await scene.get(player, "elementGstreamerDot")
+            await scene.invoke(recorder, "stopAndWait")
+            for kind in ("video", "audio"):
+                there, here = digests(film, kind), digests(tmp_path / f"{encoded}.webm", kind)
+                assert len(here) > 20 and here == there[:len(here)], (encoded, kind, len(here))
+            # Who wants pictures gets them all the same.
+            await scene.shows(player, (0.5, 0.5, "r"))
+            assert "decode" in {each["stage"] for each in await scene.get(player, "renditions")}
+            await scene.client.call("release", object=player)
+
+    run(server, body)
+
+
+class Jam:
+    """Stands before a camera: hands on what it sends, but holds it for a while again and again."""
+
+    def __init__(self, port, every=0.7, held=0.35):
+        self.camera, self.every, self.held = port, every, held
+
+    async def __aenter__(self):
+        self.listener = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.port = self.listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_):
+        self.listener.close()
+
+    async def serve(self, reader, writer):
+        there, back = await asyncio.open_connection("127.0.0.1", self.camera)
+        await asyncio.gather(self.hand_on(reader, back, False), self.hand_on(there, writer, True))
+
+    async def hand_on(self, reader, writer, is_jammed):
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                phase = time.monotonic() % self.every
+                if is_jammed and phase < self.held:
+                    await asyncio.sleep(self.held - phase)
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+class Arrivals(asyncio.DatagramProtocol):
+    """When which payload came in packets of RTP, and the packets' own times in seconds."""
+
+    def __init__(self):
+        self.came = {}
+
+    def datagram_received(self, data, _):
+        if len(data) > 60 and not 192 <= data[1] <= 223:
+            self.came.setdefault(data[12:], (time.monotonic(), struct.unpack(">I", data[4:8])[0] / 90_000))
+
+    @property
+    def spread(self):
+        """Between the packet that came earliest for its time and the one that came latest, but for the worst few."""
+        late = sorted(at - stamp for at, stamp in self.came.values())
+        return late[-1 - len(late) // 50] - late[len(late) // 50]
+
+
+def camera(port):
+    made = subprocess.Popen(
+        ["/usr/bin/python3", tools.REPOSITORY / "Tests/Cameras/camera.py", str(port), "--audio", "none"],
+        stdout=subprocess.PIPE)
+    assert made.stdout.readline().strip() == b"ready"
+    return made
+
+
+OFFER = """v=0
+o=- 1 1 IN IP4 127.0.0.1
+s=-
+c=IN IP4 127.0.0.1
+t=0 0
+m=video {port} RTP/AVP 96
+a=rtpmap:96 H264/90000
+a=fmtp:96 packetization-mode=1;profile-level-id=42e01f
+a=recvonly
+"""
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@covers("PlayerEndpoint", "new")
+def test_network_cache(server):
+    """When the same packets of a camera on a bad line leave two players: later by what is kept longer, and evenly."""
+    port = free_port()
+    source = camera(port)
+    caches = {"short": 100, "long": 1100}
+
+    async def body(scene):
+        found = {}
+        async with Jam(port) as jam:
+            for name, cache in caches.items():
+                transport, found[name] = await asyncio.get_running_loop().create_datagram_endpoint(
+                    Arrivals, local_addr=("127.0.0.1", 0))
+                player = await scene.new(
+                    "PlayerEndpoint", uri=f"rtspt://127.0.0.1:{jam.port}/cam", networkCache=cache)
+                sender = await scene.new("RtpEndpoint")
+                await scene.link(player, sender)
+                offer = OFFER.format(port=transport.get_extra_info("sockname")[1])
+                await scene.invoke(sender, "processOffer", offer=offer.replace("\n", "\r\n"))
+                await scene.invoke(player, "play")
+            await live.until(lambda: all(len(one.came) > 50 for one in found.values()), 20, "no pictures")
+            # Past the beginning, at which each player learns what the fastest packets are.
+            await asyncio.sleep(2)
+            for one in found.values():
+                one.came.clear()
+            await asyncio.sleep(4)
+        both = found["short"].came.keys() & found["long"].came.keys()
+        later = sorted(found["long"].came[one][0] - found["short"].came[one][0] for one in both)
+        print(f"{len(both)} packets, later by {later[len(later) // 2]:.3f} s (at most {later[-1]:.3f}); spread "
+              + ", ".join(f"{name} {one.spread:.3f}" for name, one in found.items()))
+        assert len(both) > 40 and abs(later[-1 - len(later) // 10] - 1.0) < 0.15
+        assert found["short"].spread > 0.15 and found["long"].spread < 0.1
+
+    try:
+        run(server, body)
+    finally:
+        source.kill()
+        source.wait()
 
 
 @covers("PlayerEndpoint", "new play")

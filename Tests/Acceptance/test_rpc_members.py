@@ -9,6 +9,7 @@ import time
 import pytest
 from rpc_scene import MANAGER, check_dot, clip, covers, run, server  # noqa: F401
 
+import live
 import tools
 
 
@@ -52,6 +53,29 @@ def test_manager(server):
     run(server, body)
 
 
+async def check_names(server, scene, element):
+    """A name stands where people look: in pictures of the graph and at /inspect."""
+    assert await scene.get(element, "name") == element
+    other = await scene.new("PassThrough")
+    await scene.link(element, other)
+    for name in ["Ann", 'Bo "the"\nsecond']:
+        await scene.set(element, name=name)
+        await scene.set(scene.pipeline, name=f"of {name}")
+        assert await scene.get(element, "name") == name and await scene.get(element, "id") == element
+        shown = 'PassThrough\\n' + name.replace('"', '\\"').replace("\n", "\\n")
+        # Of all, of itself, and of its neighbour.
+        for one in [scene.pipeline, element, other]:
+            dot = await scene.invoke(one, "getGstreamerDot")
+            check_dot(dot)
+            assert f'"{element}" [label="{shown}"]' in dot, dot
+        report = json.loads((await live.ask("GET", server.url + "/inspect.json")).text)
+        ours = next(each for each in report["pipelines"] if each["name"] == f"of {name}")
+        assert name in [each.get("name") for each in ours["elements"]], ours
+    # What is called is still its id.
+    await scene.invoke(element, "disconnect", sink=other)
+    await scene.client.call("release", object=other)
+
+
 @covers("MediaObject", "mediaPipeline parent id children name sendTagsInEvents creationTime addTag removeTag getTag "
         "getTags "
                        "Error")
@@ -69,8 +93,7 @@ def test_objects(server):
         assert [await scene.get(port, name) for name in ["parent", "mediaPipeline", "id", "name"]] == [
             hub, scene.pipeline, port, port]
         assert abs(await scene.get(a, "creationTime") - time.time()) < 60
-        await scene.set(a, name="Ann")
-        assert await scene.get(a, "name") == "Ann"
+        await check_names(server, scene, a)
         # Tags, and in events once that is wished for.
         await scene.subscribe(a, "ElementConnected")
         for key, value in [("one", "1"), ("two", "2"), ("one", "3")]:

@@ -4,7 +4,6 @@ other side."""
 import asyncio
 import re
 import socket
-import struct
 import subprocess
 
 from aiortc import RTCSessionDescription
@@ -208,78 +207,6 @@ def ufrag(sdp):
 # --- settings ------------------------------------------------------------------------------------------------------
 
 
-class Responder(asyncio.DatagramProtocol):
-    """A STUN server that says everybody comes from 203.0.113.9:4321 (RFC 8489), and notes who asked it for what."""
-
-    asked = 0
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def datagram_received(self, data, address):
-        if len(data) < 20 or data[4:8] != b"\x21\x12\xa4\x42":
-            return
-        (kind,) = struct.unpack(">H", data[:2])
-        if kind == 0x0003:  # Allocate
-            self.asked += 1
-        if kind != 0x0001:
-            return
-        port = 4321 ^ 0x2112
-        place = bytes(a ^ b for a, b in zip(bytes([203, 0, 113, 9]), b"\x21\x12\xa4\x42"))
-        attribute = struct.pack(">HHBBH", 0x0020, 8, 0, 1, port) + place
-        self.transport.sendto(struct.pack(">HH", 0x0101, len(attribute)) + data[4:20] + attribute, address)
-
-
-def own_address():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))
-        return probe.getsockname()[0]
-
-
-async def gathered(scene, **settings):
-    """The candidates of a fresh endpoint with such settings, as lists of words."""
-    endpoint = await scene.new("WebRtcEndpoint")
-    for name, value in settings.items():
-        await scene.set(endpoint, **{name: value})
-        assert await scene.get(endpoint, name) == value, name
-    await scene.subscribe(endpoint, "IceCandidateFound", "IceGatheringDone")
-    await scene.invoke(endpoint, "generateOffer")
-    await scene.invoke(endpoint, "gatherCandidates")
-    await scene.event(endpoint, "IceGatheringDone", 15)
-    found = [event["candidate"]["candidate"] for event in scene.events(endpoint, "IceCandidateFound")]
-    await scene.client.call("release", object=endpoint)
-    return [text.split() for text in dict.fromkeys(found)]
-
-
-@covers("WebRtcEndpoint", "networkInterfaces iceTcp stunServerAddress stunServerPort turnUrl externalIPv4 externalIPv6")
-def test_network_settings(server):
-    async def body(scene):
-        endpoint = await scene.new("WebRtcEndpoint")
-        names = ["networkInterfaces", "iceTcp", "stunServerAddress", "stunServerPort", "turnUrl", "externalIPv4",
-                 "externalIPv6"]
-        assert [await scene.get(endpoint, name) for name in names] == ["", True, "", 3478, "", "", ""]
-        plain = await gathered(scene)
-        assert any(words[2].lower() == "tcp" for words in plain) and any(words[2].lower() == "udp" for words in plain)
-        assert not any(words[2].lower() == "tcp" for words in await gathered(scene, iceTcp=False))
-        assert {words[4] for words in await gathered(scene, networkInterfaces="lo")} <= {"127.0.0.1", "::1"}
-        moved = await gathered(scene, externalIPv4="192.0.2.7", externalIPv6="2001:db8::7")
-        for words in moved:
-            if words[words.index("typ") + 1] == "host":
-                assert words[4] in ("192.0.2.7", "2001:db8::7")
-        loop = asyncio.get_running_loop()
-        transport, responder = await loop.create_datagram_endpoint(Responder, local_addr=("0.0.0.0", 0))
-        port = transport.get_extra_info("sockname")[1]
-        try:
-            found = await gathered(scene, stunServerAddress=own_address(), stunServerPort=port)
-            assert [words[4:6] for words in found if "srflx" in words] == [["203.0.113.9", "4321"]], found
-            await gathered(scene, turnUrl=f"me:secret@{own_address()}:{port}?transport=udp")
-            assert responder.asked, "the TURN server was not asked"
-        finally:
-            transport.close()
-
-    run(server, body)
-
-
 @covers("WebRtcEndpoint", "new")
 def test_certificates(server):
     async def body(scene):
@@ -448,8 +375,51 @@ def test_secure_rtp(server):
         assert "inline:" in await scene.invoke(text, "generateOffer")
         for crypto in [{"key": "short"}, {**ours, "keyBase64": "!"}]:
             assert await scene.refused("RtpEndpoint", crypto=crypto) == 40107, crypto
-        # Kurento's event for a key that has been used for long; its 2^48 packets are another test's.
-        await scene.subscribe(endpoint, "OnKeySoftLimit")
+
+    run(server, body)
+
+
+@covers("RtpEndpoint", "OnKeySoftLimit")
+def test_key_lifetime(server):
+    """How many packets came by when half the lifetime is used that the peer gave its key; the picture goes on."""
+    key, suite = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5", "AES_CM_128_HMAC_SHA1_80"
+
+    async def body(scene):
+        endpoints = {}
+        for lifetime in ["|2^8", "|90", ""]:
+            endpoint = await scene.new("RtpEndpoint", crypto={"crypto": "AES_128_CM_HMAC_SHA1_80"})
+            await scene.subscribe(endpoint, "OnKeySoftLimit")
+            offer = description(free_port(), free_port(), (suite, key + lifetime), "sendonly")
+            answer = await scene.invoke(endpoint, "processOffer", offer=offer)
+            host = re.search(r"c=IN IP4 (\S+)", answer)[1]
+            endpoints[lifetime] = endpoint, subprocess.Popen([
+                "ffmpeg", "-nostdin", "-v", "error", "-re", "-i", clip("blue"), "-map", "0:v", "-c", "copy",
+                "-payload_type", "96", "-f", "rtp", "-srtp_out_suite", suite, "-srtp_out_params", key,
+                f"srtp://{host}:{ports_of(answer)['video']}"], stdout=subprocess.DEVNULL)
+
+        async def received(endpoint):
+            # Before anything came an empty map, which is null on the wire.
+            stats = await scene.invoke(endpoint, "getStats", mediaType="VIDEO") or {}
+            return sum(one["packetsReceived"] for one in stats.values() if one["type"] == "inboundrtp")
+
+        try:
+            for lifetime, half in [("|90", 45), ("|2^8", 128)]:
+                endpoint = endpoints[lifetime][0]
+                while not scene.events(endpoint, "OnKeySoftLimit"):
+                    # Asked before the last look, so whoever has more must have told.
+                    count = await received(endpoint)
+                    assert count < half + 5 or scene.events(endpoint, "OnKeySoftLimit"), (lifetime, count)
+                    await asyncio.sleep(0.02)
+                assert await received(endpoint) >= half
+                assert (await scene.event(endpoint, "OnKeySoftLimit"))["mediaType"] == "VIDEO"
+                await scene.shows(endpoint, (0.5, 0.5, "b"))
+            await asyncio.sleep(0.5)
+            for lifetime, count in [("|90", 1), ("|2^8", 1), ("", 0)]:
+                assert len(scene.events(endpoints[lifetime][0], "OnKeySoftLimit")) == count, lifetime
+        finally:
+            for _, sender in endpoints.values():
+                sender.kill()
+                sender.wait()
 
     run(server, body)
 

@@ -17,9 +17,7 @@ from rpc_scene import MANAGER, run, server  # noqa: F401
 FOLDER = pathlib.Path(__file__).parent
 DOCUMENT = FOLDER.parents[1] / "docs/kurento-coverage.md"
 # What no test can bring about over the wire, and where it is shown instead.
-ELSEWHERE = {
-    "RtpEndpoint.OnKeySoftLimit": ("Tests/TransportTests", "keyLifetimeNearEnd"),
-}
+ELSEWHERE: dict[str, tuple[str, str]] = {}
 # What tests look at that do not say so themselves.
 LOOKS = {
     "test_rpc_files.py::test_player": "pictures, states and positions while it plays, rests, stops, ends and repeats",
@@ -40,9 +38,9 @@ LOOKS = {
     "test_rpc_members.py::test_links": "pictures, recordings and events of linked, relinked and cut elements",
     "test_rpc_members.py::test_manager": "what the server says of itself, of objects made and released",
     "test_rpc_members.py::test_objects": "the tree of objects, and tags in events",
+    "test_rpc_network.py::test_network_settings": "candidates, and who asks servers of ours",
     "test_rpc_peers.py::test_certificates": "the key in the certificate that the peer gets",
     "test_rpc_peers.py::test_ipv6": "the address in the description",
-    "test_rpc_peers.py::test_network_settings": "candidates, and who asks servers of ours",
     "test_rpc_peers.py::test_peer": "media, messages and key frame requests of a WebRTC peer, states, statistics",
     "test_rpc_peers.py::test_secure_rtp": "the picture of a peer that sends SRTP; keys that do not fit",
 }

@@ -149,6 +149,84 @@ import Testing
         await rig.server.stop()
     }
 
+    /// RFC 6455, section 5.5.3, wants the ping's payload back; some clients send an empty pong, or one without a ping, or
+    /// pings of their own. All say that they are there.
+    @Test(arguments: ["empty pong", "unasked pong", "ping", "nothing"])
+    func clientsThatSayLittleStay(_ habit: String) async throws {
+        let seen = Lock(Seen())
+        var options = HTTPServerOptions()
+        options.pingInterval = .seconds(1)
+        let rig = rig(options, seen)
+        let address = try await rig.listen()
+        let client = RawClient(address)
+        client.write(
+            """
+            GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
+            """)
+        _ = client.read(until: "\r\n\r\n")
+        let mask: [UInt8] = [1, 2, 3, 4]
+        for _ in 0..<4 {
+            switch habit {
+            case "empty pong":
+                #expect(client.read(until: "there?").contains("there?"))
+                client.write([0x8A, 0x80] + mask)
+            case "unasked pong":
+                usleep(800_000)
+                client.write([0x8A, 0x80] + mask)
+            case "ping":
+                usleep(800_000)
+                client.write([0x89, 0x80] + mask)
+            default: usleep(800_000)
+            }
+        }
+        client.write([0x81, 0x82] + mask + [UInt8(ascii: "m") ^ 1, UInt8(ascii: "e") ^ 2])
+        if habit == "nothing" {
+            #expect(!client.read().contains("echo me") && seen.withLock { $0.closed == ["1006 "] })
+        } else {
+            #expect(client.read(until: "echo me").contains("echo me") && seen.withLock { $0.closed.isEmpty })
+        }
+        await rig.server.stop()
+    }
+
+    /// RFC 6455, section 5.1: a server closes when it gets a frame without a mask.
+    @Test("Frames without a mask", arguments: [0, 2, 125, 126, 65_535, 65_536])
+    func framesWithoutMask(_ count: Int) async throws {
+        let seen = Lock(Seen())
+        let rig = rig(HTTPServerOptions(), seen)
+        let address = try await rig.listen()
+        let (client, polite) = (RawClient(address), RawClient(address))
+        for one in [client, polite] {
+            one.write(
+                """
+                GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
+                """)
+            _ = one.read(until: "\r\n\r\n")
+        }
+        let text = [UInt8](repeating: UInt8(ascii: "m"), count: count)
+        let wide = UInt32(count)
+        func frame(_ mask: UInt8) -> [UInt8] {
+            let length: [UInt8] =
+                count < 126
+                ? [mask | UInt8(count)]
+                : count < 65_536
+                    ? [mask | 126, UInt8(count >> 8), UInt8(count & 255)]
+                    : [mask | 127, 0, 0, 0, 0] + (0..<4).map { UInt8(truncatingIfNeeded: wide >> (24 - 8 * $0)) }
+            // A mask of zeros is one.
+            return [0x81] + length + (mask == 0 ? [] : [0, 0, 0, 0]) + text
+        }
+        polite.write(frame(0x80) + frame(0x80))
+        let answer = "echo " + String(decoding: text, as: UTF8.self)
+        #expect(polite.read(until: answer).contains(answer))
+        client.write(frame(0))
+        let end = client.read()
+        #expect(end.contains("frames must be masked") && !end.contains("echo"))
+        for _ in 0..<100 where seen.withLock({ $0.closed.isEmpty }) { usleep(10_000) }
+        #expect(seen.withLock { $0.closed } == ["1002 frames must be masked"])
+        await rig.server.stop()
+    }
+
     @Test func stoppingSaysGoodBye() async throws {
         let seen = Lock(Seen())
         let rig = rig(HTTPServerOptions(), seen)

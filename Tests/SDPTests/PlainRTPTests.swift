@@ -63,6 +63,8 @@ struct PlainRTPTests {
             "AES_CM_128_HMAC_SHA1_80 inline:AAEC", "AES_CM_128_HMAC_SHA1_80 uri:AAEC",
             "AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd|2^20|1:4",
             "AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd UNENCRYPTED_SRTP",
+            "AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd|2^49",
+            "AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd|0",
             "F8_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd",
         ])
     func unusable(_ crypto: String) throws {
@@ -72,6 +74,13 @@ struct PlainRTPTests {
         }
         #expect(try answer("a=crypto:1 \(crypto)").session.media[0].rejection == .noUsableKey)
         #expect(try answer("a=crypto:1 \(crypto)\na=crypto:2 \(good)").local.media[0].crypto.first?.tag == 2)
+    }
+
+    @Test("Lifetimes of keys", arguments: [("", nil), ("|2^20", 1 << 20), ("|2^48", 1 << 48), ("|71", 71)])
+    func lifetimes(_ text: String, _ lifetime: UInt64?) throws {
+        let line = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd" + text
+        let agreement = try OfferAnswer.answer(sdp("m=audio 4000 RTP/SAVP 0\n\(line)"), with: plainRTP(crypto: [key]))
+        #expect(try #require(agreement.session.transports[0].sdes).remote.lifetime == lifetime)
     }
 
     @Test func addressesAndPorts() throws {

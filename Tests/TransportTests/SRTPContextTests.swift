@@ -200,6 +200,21 @@ struct SRTPContextTests {
         #expect(sender.pollEvent() == .keyLifetimeNearEnd && sender.pollEvent() == nil)
     }
 
+    /// The peer's key, of which it has said how long it is good.
+    @Test func lifetimeOfThePeersKey() throws {
+        let (key, other) = (try Self.key(.aes128CMSHA1_80), try Self.key(.aes128CMSHA1_80, 1))
+        let (sender, receiver) = (SRTPContext(), SRTPContext())
+        try sender.install(sending: key, receiving: other)
+        try receiver.install(sending: other, receiving: key, receivingLifetime: 8)
+        var noted: [UInt16] = []
+        for sequence in 0..<10 as Range<UInt16> {
+            var bytes = try Self.protect(sender, Self.packet(sequence))
+            _ = try bytes.withUnsafeMutableBytes { try receiver.unprotectRTP($0) }
+            while receiver.pollEvent() != nil { noted.append(sequence) }
+        }
+        #expect(noted == [3])
+    }
+
     @Test func keysOfAHandshake() throws {
         let pair = try DTLSPair()
         try pair.start()

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/filter.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -90,6 +91,13 @@ int clinux_remote_address(int descriptor, clinux_address *address) {
     if (getpeername(descriptor, (struct sockaddr *)&storage, &size)) return -errno;
     from_sockaddr(address, &storage);
     return 0;
+}
+
+int64_t clinux_socket_drops(int descriptor) {
+    uint32_t memory[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof memory;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, memory, &size)) return -errno;
+    return memory[SK_MEMINFO_DROPS];
 }
 
 // MARK: Opening

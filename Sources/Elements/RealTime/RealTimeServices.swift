@@ -38,6 +38,8 @@ package final class RealTimeServices: Sendable {
     package let options: Options
     private let host: any Host
     private let contexts = Lock<[Certificate.KeyKind: DTLSContext]>([:])
+    /// All that were made, with their loops; they stay.
+    private let muxes = Lock<[(loop: any Loop, mux: UDPMux)]>([])
     private let loops = Lock<[ObjectIdentifier: LoopServices]>([:])
 
     /// `host` gives clock, loops and seeds.
@@ -81,7 +83,20 @@ package final class RealTimeServices: Sendable {
             addresses: options.addresses, listensTCP: options.listensTCP,
             trust: options.turnTrust, unixSeconds: { host.unixMilliseconds() / 1000 })
         services.mux = mux
+        muxes.withLock { $0.append((loop, mux)) }
         return mux
+    }
+
+    /// What came and went by the ports that `WebRtcEndpoint`s share, of all loops together; nil before there is one.
+    func portFigures() async -> PortFigures? {
+        var sum: PortFigures?
+        for (loop, mux) in muxes.withLock({ $0 }) {
+            let figures = await withCheckedContinuation { answer in
+                loop.post { answer.resume(returning: PortFigures(mux.networkCounters, mux.counters)) }
+            }
+            sum = sum.map { $0 + figures } ?? figures
+        }
+        return sum
     }
 }
 

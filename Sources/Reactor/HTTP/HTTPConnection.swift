@@ -1,3 +1,4 @@
+import CLinux
 import CWebSockets
 import Core
 
@@ -43,6 +44,7 @@ final class HTTPConnection {
     /// When a WebSocket that was told to close is cut.
     private var closesBy: Instant?
 
+    private var maskCheck: MaskCheck?
     // The message that is coming in.
     private var incoming: [UInt8] = []
     /// What came after we have said that we close.
@@ -51,7 +53,7 @@ final class HTTPConnection {
 
     /// Given to the library per call: more would only wait in its buffers.
     private static let writeBytes = 64 << 10
-    /// Comes back in the pong; the library says nothing of a pong that is empty.
+    /// Comes back in the pong; the library says nothing of one that is empty (see `lookForBytes`).
     private static let ping = Array("there?".utf8)
     /// A close frame's reason is at most so long (RFC 6455, section 5.5).
     private static let closeReasonMax = 123
@@ -82,6 +84,7 @@ final class HTTPConnection {
     func expire(at now: Instant) {
         if isOverdue(at: now) { return kill() }
         guard case .webSocket = state else { return }
+        if now - heard >= server.options.pingInterval { lookForBytes(at: now) }
         let silence = now - heard
         if silence >= server.options.pingInterval + server.options.pingInterval / 2 {
             kill()
@@ -90,6 +93,17 @@ final class HTTPConnection {
             mustPing = true
             lws_callback_on_writable(wsi)
         }
+    }
+
+    /// The library does not tell of everything that a client says: not of an empty pong, as some answer any ping with, nor
+    /// of pings. The system knows when the last bytes came.
+    private func lookForBytes(at now: Instant) {
+        let milliseconds = clinux_receive_silence(lws_get_socket_fd(wsi))
+        guard milliseconds >= 0 else { return }
+        let latest = now + MediaTime.milliseconds(-Int(milliseconds))
+        guard latest > heard else { return }
+        heard = latest
+        isPinged = false
     }
 
     /// A WebSocket's client has said something, be it only that it is there.
@@ -264,6 +278,7 @@ final class HTTPConnection {
         let session = WebSocketSession(self, request: request, subprotocol: agreed, thread: server.thread)
         state = .webSocket(session)
         _ = isHeard()
+        if !isSecure { maskCheck = MaskCheck(lws_get_socket_fd(wsi)) }
         accept(session)
         return 0
     }
@@ -290,6 +305,10 @@ final class HTTPConnection {
         }
         incoming.append(contentsOf: bytes)
         guard lws_is_final_fragment(wsi) != 0, lws_remaining_packet_payload(wsi) == 0 else { return 0 }
+        if maskCheck?.isViolated(after: incoming.count) == true {
+            closeSession(1002, "frames must be masked")
+            return 0
+        }
         let text = String(decoding: incoming, as: UTF8.self)
         if incoming.count > Self.writeBytes { incoming = [] } else { incoming.removeAll(keepingCapacity: true) }
         session.received(text)

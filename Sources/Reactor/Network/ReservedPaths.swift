@@ -37,6 +37,9 @@ final class ReservedPaths: LoopDescriptor {
     /// Paths that have their place, and those that wait for one.
     var counts: (listed: Int, waiting: Int) { (listed.count, waiting.count) }
 
+    /// Datagrams that the kernel has dropped.
+    var drops: Int64 { twin >= 0 ? max(0, clinux_socket_drops(twin)) : 0 }
+
     func add(_ path: NetworkPath) {
         guard !isRefused, !listed.contains(path) else { return }
         guard listed.count < ReservedPaths.pathsMax else {

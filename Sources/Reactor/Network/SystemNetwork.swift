@@ -8,7 +8,8 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
     // sockets there to be closed.
     private let engine: NetworkEngine
     private(set) weak var receiver: (any NetworkReceiver)?
-    var counters = NetworkCounters()
+    /// Counted by the sockets as they go; what the kernel has dropped is asked for by `counters`.
+    var tally = NetworkCounters()
     var isTouched = false
     private var datagramSockets: [SocketAddress: UDPSocket] = [:]
     private var listeners: [SocketAddress: TCPListener] = [:]
@@ -18,6 +19,12 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
     private var isWatchingIdle = false
 
     init(_ engine: NetworkEngine) { self.engine = engine }
+
+    var counters: NetworkCounters {
+        engine.loop.checkIsolated()
+        for socket in datagramSockets.values { socket.countDrops() }
+        return tally
+    }
 
     deinit {
         let sockets = (datagramSockets, listeners, connections)
@@ -83,7 +90,7 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
     func connectTCP(from local: IPAddress, to remote: SocketAddress) throws(NetworkError) -> SocketAddress {
         engine.loop.checkIsolated()
         guard connections.count < engine.options.connectionsMax else {
-            counters.connectionsRefused += 1
+            tally.connectionsRefused += 1
             throw NetworkError("cannot connect to \(remote): there are \(connections.count) connections already")
         }
         let scope = engine.scope(of: local)
@@ -141,11 +148,11 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
             return
         }
         guard bytes.count <= Outbox.datagramBytesMax else {
-            counters.droppedRefused += 1
+            tally.droppedRefused += 1
             return
         }
         guard let socket = socket(for: path.local) else {
-            counters.droppedNoSocket += 1
+            tally.droppedNoSocket += 1
             return
         }
         // A socket that is bound to one address sends from it anyway.
@@ -187,7 +194,7 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
     /// Takes over an accepted descriptor, or closes it where there are too many.
     func accepted(_ descriptor: Int32, at now: Instant) {
         guard connections.count < engine.options.connectionsMax else {
-            counters.connectionsRefused += 1
+            tally.connectionsRefused += 1
             Glibc.close(descriptor)
             return
         }
@@ -209,7 +216,7 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
     }
 
     func received(_ bytes: UnsafeMutableRawBufferPointer, over path: NetworkPath, at now: Instant) {
-        counters.bytesReceived += bytes.count
+        tally.bytesReceived += bytes.count
         receiver?.receive(bytes, over: path, at: now)
         engine.touch(self)
     }
@@ -231,7 +238,7 @@ final class SystemNetwork: LoopNetwork, @unchecked Sendable {
             guard let network = network.value else { return }
             let now = network.engine.loop.now()
             for connection in network.connections.values where now - connection.lastActivity > idleMax {
-                network.counters.connectionsIdled += 1
+                network.tally.connectionsIdled += 1
                 network.ended(connection, reason: "nothing was sent or received for \(idleMax)", at: now)
             }
             network.isWatchingIdle = false

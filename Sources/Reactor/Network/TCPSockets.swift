@@ -159,7 +159,7 @@ final class TCPConnection: LoopDescriptor {
     func send(_ bytes: UnsafeRawBufferPointer) {
         guard descriptor >= 0, !hasFailed else { return }
         guard queue.count - written + bytes.count <= engine.options.connectionQueueBytesMax else {
-            network?.counters.connectionsOverflowed += 1
+            network?.tally.connectionsOverflowed += 1
             return failLater(
                 "more than \(engine.options.connectionQueueBytesMax) bytes wait to be read by the other side")
         }
@@ -176,7 +176,7 @@ final class TCPConnection: LoopDescriptor {
             return failLater(systemErrorText(Int32(clamping: sent)))
         }
         if sent > 0 {
-            network?.counters.bytesSent += Int(sent)
+            network?.tally.bytesSent += Int(sent)
             written += Int(sent)
             lastActivity = engine.loop.now()
         }

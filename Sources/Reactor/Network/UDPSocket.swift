@@ -15,6 +15,8 @@ final class UDPSocket: LoopDescriptor {
     /// For peers whose datagrams are to be apart from strangers'.
     private var reserved: ReservedPaths?
     private var backlog: DatagramBacklog?
+    /// What the kernel has dropped, as far as it is counted.
+    private var dropsCounted: (open: Int64, reserved: Int64) = (0, 0)
     private var segments: Bool
     /// Runs that only went datagram by datagram; after some the kernel is not asked again.
     private var segmentFailures = 0
@@ -42,6 +44,7 @@ final class UDPSocket: LoopDescriptor {
 
     func close() {
         guard descriptor >= 0 else { return }
+        countDrops()
         reserved?.close()
         reserved = nil
         if let token { engine.loop.unwatch(token, descriptor) }
@@ -71,7 +74,16 @@ final class UDPSocket: LoopDescriptor {
 
     var reservedCounts: [Int] { reserved.map { [$0.counts.listed, $0.counts.waiting] } ?? [0, 0] }
 
-    func refused() { network?.counters.reservationsRefused += 1 }
+    /// Brings what the kernel has dropped up to date.
+    func countDrops() {
+        guard descriptor >= 0, let network else { return }
+        let now = (open: max(0, clinux_socket_drops(descriptor)), reserved: reserved?.drops ?? 0)
+        network.tally.droppedByKernelOpen += max(0, Int(now.open - dropsCounted.open))
+        network.tally.droppedByKernelReserved += max(0, Int(now.reserved - dropsCounted.reserved))
+        dropsCounted = now
+    }
+
+    func refused() { network?.tally.reservationsRefused += 1 }
 
     // MARK: Receiving
 
@@ -83,14 +95,15 @@ final class UDPSocket: LoopDescriptor {
         var path = NetworkPath(.udp, local: local, remote: local)
         for index in 0..<UInt32(count) {
             let datagram = clinux_slot(engine.slots, index).pointee
-            network.counters.datagramsReceived += 1
-            network.counters.bytesReceived += Int(datagram.count)
+            network.tally.datagramsReceived += 1
+            if descriptor != self.descriptor { network.tally.datagramsReserved += 1 }
+            network.tally.bytesReceived += Int(datagram.count)
             guard datagram.is_truncated == 0 else {
-                network.counters.droppedTooLong += 1
+                network.tally.droppedTooLong += 1
                 continue
             }
             guard let receiver else {
-                network.counters.droppedUnattached += 1
+                network.tally.droppedUnattached += 1
                 continue
             }
             if datagram.local_high | datagram.local_low != 0 {
@@ -141,7 +154,7 @@ final class UDPSocket: LoopDescriptor {
                     segmentFailures += 1
                     if segmentFailures >= Self.segmentFailuresMax { segments = false }
                 } else {
-                    network?.counters.droppedRefused += 1
+                    network?.tally.droppedRefused += 1
                     done += 1
                 }
             }
@@ -153,15 +166,15 @@ final class UDPSocket: LoopDescriptor {
         guard let network else { return }
         var bytes = 0
         for index in 0..<count { bytes += Int(items[index].count) }
-        network.counters.datagramsSent += count
-        network.counters.bytesSent += bytes
+        network.tally.datagramsSent += count
+        network.tally.bytesSent += bytes
     }
 
     private func keep(_ items: UnsafeMutableBufferPointer<clinux_outgoing>) {
         let backlog = self.backlog ?? DatagramBacklog()
         self.backlog = backlog
         let wasEmpty = backlog.isEmpty
-        for item in items where !backlog.append(item) { network?.counters.droppedQueueFull += 1 }
+        for item in items where !backlog.append(item) { network?.tally.droppedQueueFull += 1 }
         if wasEmpty, !backlog.isEmpty, let token {
             engine.loop.rewatch(token, descriptor, EPOLLIN.rawValue | EPOLLOUT.rawValue)
         }

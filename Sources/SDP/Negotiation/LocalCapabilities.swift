@@ -174,9 +174,12 @@ package struct SDESKey: Hashable, Sendable {
     package var suite: SRTPSuite
     /// Key, then salt: `suite.keyBytes` bytes.
     package var key: [UInt8]
-    package init(suite: SRTPSuite, key: [UInt8]) {
+    /// Packets that it may protect, at least 1, as a description says; nil: as many as SRTP allows.
+    package var lifetime: UInt64?
+    package init(suite: SRTPSuite, key: [UInt8], lifetime: UInt64? = nil) {
         self.suite = suite
         self.key = key
+        self.lifetime = lifetime
     }
 }
 

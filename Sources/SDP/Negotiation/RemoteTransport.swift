@@ -53,20 +53,32 @@ enum RemoteTransport {
                 own.key.count == own.suite.keyBytes,
                 // RFC 4568, section 6.3: unknown parameters without `-` must not be passed over.
                 crypto.sessionParameters.allSatisfy({ $0.hasPrefix("-") || $0.hasPrefix("WSH=") }),
-                let key = masterKey(crypto.keyParameters), key.count == own.suite.keyBytes
+                let master = masterKey(crypto.keyParameters), master.key.count == own.suite.keyBytes
             else { continue }
-            return (crypto.tag, NegotiatedSDES(local: own, remote: SDESKey(suite: own.suite, key: key)))
+            let key = SDESKey(suite: own.suite, key: master.key, lifetime: master.lifetime)
+            return (crypto.tag, NegotiatedSDES(local: own, remote: key))
         }
         return nil
     }
 
-    /// The key of `inline:key|lifetime`; nil with several keys or a key identifier, which need an MKI in each packet.
-    private static func masterKey(_ parameters: String) -> [UInt8]? {
+    /// Key and lifetime of `inline:key|lifetime`, the latter in packets; nil with several keys or a key identifier, which
+    /// need an MKI in each packet, and with a lifetime that no key can have (RFC 4568, section 6.1).
+    private static func masterKey(_ parameters: String) -> (key: [UInt8], lifetime: UInt64?)? {
         let (method, text) = parameters.halves(at: ":")
         guard method == "inline", let text, !text.utf8.contains(0x3B) else { return nil }
         let parts = text.fields(of: "|")
-        guard let key = parts.first, !parts.dropFirst().contains(where: { $0.utf8.contains(0x3A) }) else { return nil }
-        return Base64.decode(key)
+        guard let first = parts.first, parts.count <= 2, let key = Base64.decode(first) else { return nil }
+        guard parts.count == 2 else { return (key, nil) }
+        guard let lifetime = lifetime(parts[1]) else { return nil }
+        return (key, lifetime)
+    }
+
+    /// `2^20`, or a plain number; at most what SRTP's packet index can count (RFC 3711, section 9.2).
+    private static func lifetime(_ text: Substring) -> UInt64? {
+        let (base, exponent) = text.halves(at: "^")
+        guard let exponent else { return UInt64(base).flatMap { (1...1 << 48).contains($0) ? $0 : nil } }
+        guard base == "2", let bits = UInt64(exponent), bits <= 48 else { return nil }
+        return 1 << bits
     }
 }
 

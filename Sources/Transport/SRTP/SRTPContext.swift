@@ -26,7 +26,8 @@ package final class SRTPContext {
         case other
     }
     package enum Event: Hashable, Sendable {
-        /// Our sending key has protected `softLimit` packets: a new one should be agreed on.
+        /// Our sending key has protected `softLimit` packets, or the peer's half of its lifetime: a new one should be
+        /// agreed on. Once for each of both.
         case keyLifetimeNearEnd
     }
     package struct Counters: Hashable, Sendable {
@@ -73,6 +74,8 @@ package final class SRTPContext {
     private var inboundStreams = StreamSet()
     private var outboundStreams = StreamSet()
     private var sent: UInt64 = 0
+    private var received: UInt64 = 0
+    private var receiveSoftLimit: UInt64 = 0
     private let softLimit: UInt64
     private let allowsRepeats: Bool
     private var events = Deque<Event>()
@@ -86,8 +89,11 @@ package final class SRTPContext {
 
     deinit { uninstall() }
 
-    /// Keys for what we send and what we receive; they replace those before.
-    package func install(sending: SRTPKey, receiving: SRTPKey) throws(TransportError) {
+    /// Keys for what we send and what we receive; they replace those before. `receivingLifetime`: RTP packets for which
+    /// the peer says that its key is good; 0: as many as SRTP allows.
+    package func install(
+        sending: SRTPKey, receiving: SRTPKey, receivingLifetime: UInt64 = 0
+    ) throws(TransportError) {
         try SRTPContext.initialize()
         let outbound = try create(sending, ssrc_any_outbound)
         do throws(TransportError) {
@@ -99,6 +105,7 @@ package final class SRTPContext {
             throw error
         }
         self.outbound = outbound
+        receiveSoftLimit = receivingLifetime == 0 ? SRTPContext.defaultSoftLimit : max(1, receivingLifetime / 2)
     }
 
     /// The keys of a DTLS handshake in which we had this role.
@@ -131,6 +138,8 @@ package final class SRTPContext {
     package func unprotectRTP(_ packet: UnsafeMutableRawBufferPointer) throws(Failure) -> Int {
         let count = try run(packet, packet.count, room: 0, sends: false, ssrcAt: 8) { srtp_unprotect($0, $1, $2) }
         counters.unprotected += 1
+        received += 1
+        if received == receiveSoftLimit { events.append(.keyLifetimeNearEnd) }
         return count
     }
 
@@ -200,6 +209,7 @@ package final class SRTPContext {
         inboundStreams.removeAll()
         outboundStreams.removeAll()
         sent = 0
+        received = 0
     }
 
     /// Once per process.

@@ -61,8 +61,10 @@ final class LiveServer: Sendable {
         site.iceServers = options.links
         site.pages = WebPages.all
         let figures = ProcessFigures(metrics, startedAt: Double(host.unixMilliseconds()) / 1000)
+        let ports = NetworkMetrics(services, metrics)
         site.metrics = {
             figures.refresh(host)
+            await ports.refresh()
             await rpc.refreshMetrics()
             return metrics.prometheusText
         }

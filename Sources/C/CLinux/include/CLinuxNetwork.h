@@ -44,6 +44,13 @@ int clinux_accept(int listener, const clinux_socket_options *options);
 /// The address a socket is bound to, and the one it is connected to; 0, or a negative errno.
 int clinux_local_address(int descriptor, clinux_address *address);
 int clinux_remote_address(int descriptor, clinux_address *address);
+/// Datagrams that the kernel has dropped at this socket since it was made: its buffer was full, or a filter refused them;
+/// negative: the system does not say.
+int64_t clinux_socket_drops(int descriptor);
+/// Milliseconds since the other end of a TCP connection last sent data, read or not; negative: the system does not say.
+int64_t clinux_receive_silence(int descriptor);
+/// Bytes that were read from a TCP connection so far, at most, or at least; negative: the system does not say.
+int64_t clinux_bytes_read(int descriptor, int is_most);
 /// The pending error of a socket, which it clears; 0 if there is none.
 int clinux_socket_error(int descriptor);
 /// Sends bytes without raising SIGPIPE; the count taken, or a negative errno.

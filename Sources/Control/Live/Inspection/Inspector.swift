@@ -94,7 +94,19 @@ package final class Inspector: Sendable {
     }
 }
 
+extension RPCObject {
+    /// What clients call it and what is in it, by id; only where they gave a name.
+    fileprivate var namesGiven: [String: String] {
+        var names: [String: String] = [:]
+        for one in subtree where one.name != one.id { names[one.id] = one.name }
+        return names
+    }
+}
+
 extension RPCServer {
+    /// What clients call the elements of an object's pipeline, by id.
+    func namesGiven(inPipelineOf id: String) -> [String: String] { table[id]?.root?.namesGiven ?? [:] }
+
     func pipeline(of id: String) -> MediaPipeline? { table[id]?.pipeline }
 
     /// A client's pipeline as the inspector asks for it.
@@ -114,8 +126,7 @@ extension RPCServer {
         let all = table.pipelines
         let shown = all.suffix(pipelinesMax).compactMap { object -> InspectedPipeline? in
             guard let pipeline = object.pipeline else { return nil }
-            var names: [String: String] = [:]
-            for one in object.subtree where one.name != one.id { names[one.id] = one.name }
+            let names = object.namesGiven
             let name = object.name == object.id ? String(object.id.prefix(8)) : object.name
             return InspectedPipeline(id: object.id, name: name, pipeline: pipeline, names: names)
         }

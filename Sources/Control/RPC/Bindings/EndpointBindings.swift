@@ -75,9 +75,7 @@ extension Bindings {
                     Argument("duration", .int(Int(info.duration))),
                 ])
             },
-            "elementGstreamerDot": .on(PlayerEndpoint.self) { player throws(RPCError) in
-                .string(GraphPicture(player.context, around: player).graphviz)
-            },
+            "elementGstreamerDot": PropertyBinding(get: graph),
             "position": .on(PlayerEndpoint.self) { player throws(RPCError) in
                 .int(Int(player.position.nanoseconds / 1_000_000))
             } set: { player, call throws(RPCError) in

@@ -6,9 +6,12 @@ import Media
 struct GraphPicture {
     private let elements: [Element]
     private let name: String
+    /// What clients call the elements, by id.
+    private let names: [String: String]
 
     /// `element`: only it, its neighbours and, of a hub, its ports; nil: the whole pipeline.
-    init(_ context: PipelineContext, around element: Element? = nil) {
+    init(_ context: PipelineContext, around element: Element? = nil, names: [String: String] = [:]) {
+        self.names = names
         guard let element else {
             (elements, name) = (context.elements, "pipeline")
             return
@@ -24,9 +27,13 @@ struct GraphPicture {
         name = element.className
     }
 
-    static func of(_ call: LoopCall) throws(RPCError) -> String {
-        if call.className == "MediaPipeline" { return GraphPicture(call.context).graphviz }
-        return GraphPicture(call.context, around: try call.element()).graphviz
+    /// Around the object that is called, with the names that clients gave.
+    static func of(_ call: SlowCall) async throws(RPCError) -> String {
+        let names = await call.server.namesGiven(inPipelineOf: call.id)
+        return try await call.perform { call throws(RPCError) in
+            let element = call.className == "MediaPipeline" ? nil : try call.element()
+            return GraphPicture(call.context, around: element, names: names).graphviz
+        }
     }
 
     var graphviz: String {
@@ -59,8 +66,9 @@ struct GraphPicture {
     private func id(_ element: Element) -> String { PipelinePlan.dotQuoted(element.name) }
 
     private func node(_ element: Element) -> String {
-        // What tells elements of a class apart is the beginning of their own part of the id.
-        let own = element.name.split(separator: "/").last.map { String($0.prefix(8)) } ?? element.name
+        // What tells elements of a class apart is their name, else the beginning of their own part of the id.
+        let own =
+            names[element.name] ?? element.name.split(separator: "/").last.map { String($0.prefix(8)) } ?? element.name
         return "\(id(element)) [label=\(PipelinePlan.dotQuoted("\(element.className)\n\(own)"))];"
     }
 
@@ -84,10 +92,12 @@ struct GraphPicture {
 }
 
 extension Bindings {
+    static let graph = CallBinding.slow { call throws(RPCError) in .string(try await GraphPicture.of(call)) }
+
     /// Writes the picture into the folder that the server was given, if it was given one.
     static let dumpGraph = CallBinding.slow { call throws(RPCError) in
         guard let dump = call.services.dumpGraph else { return nil }
-        let text = try await call.perform { call throws(RPCError) in try GraphPicture.of(call) }
+        let text = try await GraphPicture.of(call)
         let host = call.services.host
         let own = call.id.split(separator: "/").last.map { String($0.prefix(8)) } ?? ""
         let name = "\(host.unixMilliseconds())-\(call.className)-\(own).dot"

@@ -97,9 +97,7 @@ extension Bindings {
                 }
                 return call.object.kept[EventPayload.transcodingKey(kind)] ?? .boolean(false)
             },
-            "getGstreamerDot": .loop { call throws(RPCError) in
-                .string(GraphPicture(call.context, around: try call.element()).graphviz)
-            },
+            "getGstreamerDot": graph,
             "dumpGstreamerDot": dumpGraph,
             "thumbnail": .slow { call throws(RPCError) in
                 let width = call.arguments.int("width") ?? 320

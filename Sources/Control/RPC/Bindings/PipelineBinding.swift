@@ -16,16 +16,14 @@ extension Bindings {
                 })
         ],
         methods: [
-            "getGstreamerDot": .loop { call throws(RPCError) in .string(GraphPicture(call.context).graphviz) },
+            "getGstreamerDot": graph,
             "dumpGstreamerDot": dumpGraph,
         ])
 
     static let hub = ClassBinding(
         "Hub",
         methods: [
-            "getGstreamerDot": .on(Hub.self) { hub, call throws(RPCError) in
-                .string(GraphPicture(call.context, around: hub).graphviz)
-            },
+            "getGstreamerDot": graph,
             "dumpGstreamerDot": dumpGraph,
         ])
 
