@@ -17,8 +17,8 @@ package final class RTPSender {
     private static let resendShare = 0.5
     private static let resendWindow = 0.5
     private static let resendPause = MediaTime.milliseconds(5)
-    /// Time constant of the repair rate, in seconds.
-    private static let repairTime = 1.0
+    /// Time constant of the rates of repair and sound, in seconds.
+    private static let rateTime = 1.0
     private static let outageMin = MediaTime.seconds(1)
     /// Sender reports: every second is often enough to sync within a second (RFC 3550 lets small groups do so).
     private static let reportInterval = MediaTime.seconds(1)
@@ -182,19 +182,25 @@ package final class RTPSender {
     private var hasMedia: Bool { streams.contains { $0.configuration.kind == .video && $0.hasStarted } }
 
     private func mayResend(at now: Instant) -> Bool {
+        measure(at: now)
+        return resendAllowance > 0
+    }
+
+    /// Brings the rates of repair and sound up to date, and what repair may still take.
+    private func measure(at now: Instant) {
         let most = Double(estimator.target) / 8 * Self.resendShare * Self.resendWindow
         let elapsed = allowanceTime.map { max(0, (now - $0).seconds) } ?? Self.resendWindow
         allowanceTime = now
         if elapsed > 0 {
-            repairRate *= max(0, 1 - elapsed / Self.repairTime)
-            repairRate += Double(repairBytes * 8) / Self.repairTime
-            repairBytes = 0
-            smoothedSound *= max(0, 1 - elapsed / Self.repairTime)
-            smoothedSound += Double(soundBytes * 8) / Self.repairTime
-            soundBytes = 0
+            func smooth(_ rate: inout Double, _ bytes: inout Int) {
+                rate *= max(0, 1 - elapsed / Self.rateTime)
+                rate += Double(bytes * 8) / Self.rateTime
+                bytes = 0
+            }
+            smooth(&repairRate, &repairBytes)
+            smooth(&smoothedSound, &soundBytes)
         }
         resendAllowance = min(most, resendAllowance + elapsed * Double(estimator.target) / 8 * Self.resendShare)
-        return resendAllowance > 0
     }
 
     // MARK: Deadlines
