@@ -19,6 +19,10 @@ struct AnswerTests {
         Expectation(name: "firefox-offer-several", codecs: ["VP8", "opus", "VP8", "opus"]),
         Expectation(name: "aiortc-offer-media", codecs: ["opus", "VP8", nil]),
         Expectation(name: "safari-offer", codecs: ["opus", "VP8", nil]),
+        // After what users of Safari 12 and of one with H.265 have published, with other names, keys and addresses
+        // (issues 178 of aiortc; 902 and 1965 of amazon-kinesis-video-streams-webrtc-sdk-c).
+        Expectation(name: "safari-12-offer", codecs: ["opus", "VP8", nil]),
+        Expectation(name: "safari-h265-offer", codecs: ["opus", "VP8", nil]),
         Expectation(name: "gstreamer-webrtcbin-offer", codecs: ["VP8", "opus"]),
         Expectation(name: "ours-media", codecs: ["opus", "VP8", nil]),
     ]
