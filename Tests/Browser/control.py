@@ -98,16 +98,19 @@ def preferring(offer, codecs):
 
 
 class Call:
-    """The server calls: a WebRtcEndpoint offers, the peer answers, and what it sends goes back to it."""
+    """The server calls: a WebRtcEndpoint offers, the peer answers, and what it sends goes back to it, or to another
+    element, which gives it what it sees and hears."""
 
     def __init__(self, server):
         self.control = Control(server).__enter__()
         self.pipeline = self.control.create("MediaPipeline")
 
-    def start(self, peer, video, audio):
+    def start(self, peer, video, audio, other=None):
         control, endpoint = self.control, self.control.endpoint(self.pipeline)
         codecs = [codec for codec in (video, audio) if codec]
-        control.invoke(endpoint, "connect", sink=endpoint)
+        control.invoke(endpoint, "connect", sink=other or endpoint)
+        if other:
+            control.invoke(other, "connect", sink=endpoint)
         options = {"offerToReceiveVideo": bool(video), "offerToReceiveAudio": bool(audio)}
         control.invoke(endpoint, "generateOffer", options=options)
         control.gather(endpoint)

@@ -55,29 +55,26 @@ def try_one(server, peers, reference, direction, video, audio):
         return peer.start(*arguments)
 
     try:
-        if direction == "both":
-            under = start(peers, whip, "sendrecv", video, audio)
-            found, seen = watch(under, video, audio)
-            own = seen
+        if hasattr(peers, "join"):
+            # It knows no doors.
+            under, seer = peers.join(server, reference, direction, video, audio, started)
+        elif direction == "both":
+            under = seer = start(peers, whip, "sendrecv", video, audio)
         elif direction == "answers":
-            under = peers.peer(server)
+            under = seer = peers.peer(server)
             # The call ends before its peer does.
             started += [under, call := Call(server)]
             call.start(under, video, audio)
-            found, seen = watch(under, video, audio)
-            own = seen
         elif direction == "send":
             under = start(peers, whip, "sendonly", video, audio)
-            other = start(reference, whep, "recvonly", "VP8" if video else None, "opus" if audio else None)
-            found, seen = watch(other, video, audio)
-            own = under.report()
+            seer = start(reference, whep, "recvonly", "VP8" if video else None, "opus" if audio else None)
         else:
-            under = peers.peer(server)
-            other = start(reference, whip, "sendonly", "VP8" if video else None, "opus" if audio else None)
+            under = seer = peers.peer(server)
+            start(reference, whip, "sendonly", "VP8" if video else None, "opus" if audio else None)
             started.append(under)
             under.start(whep, "recvonly", video, audio)
-            found, seen = watch(under, video, audio)
-            own = seen
+        found, seen = watch(seer, video, audio)
+        own = seen if seer is under else under.report()
         if any(found.values()):
             sessions = server.stats["sessions"]
             print("   ", own)

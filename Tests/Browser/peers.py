@@ -20,6 +20,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "Acceptance")]
 import live  # noqa: E402
 import mark  # noqa: E402
 import recipes  # noqa: E402
+from control import Call  # noqa: E402
+from ffmpeg_peer import CODECS, NOT_TAKEN, FFmpegPeer  # noqa: E402
 from firefox import Firefox  # noqa: E402
 
 SWITCHES = [
@@ -333,4 +335,41 @@ class WHIPClientPeer(Child):
             self.process.wait()
 
 
-ALL = (Chromium, FirefoxPeers, Aiortc, GStreamer, WHIPClient)
+# --- ffmpeg --------------------------------------------------------------------------------------------------------
+
+
+class FFmpeg:
+    name = "ffmpeg (RTP)"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def peer(self, server):
+        return FFmpegPeer()
+
+    def join(self, server, reference, direction, video, audio, started):
+        """Makes the pipeline that it is part of, with the reference at the other end where it goes one way only. Adds
+        to `started` what is to be stopped; returns the peer and who has to see and hear."""
+        known = CODECS.keys() if direction == "send" else CODECS.keys() - NOT_TAKEN
+        if missing := {video, audio} - {None, *known}:
+            raise NotOffered(missing)
+        under = self.peer(server)
+        # The call ends before its peers do.
+        started += [under, call := Call(server)]
+        endpoint = call.control.create("RtpEndpoint", mediaPipeline=call.pipeline)
+        seer = under
+        if direction in ("both", "answers"):
+            call.control.invoke(endpoint, "connect", sink=endpoint)
+        else:
+            other = reference.peer(server)
+            started.append(other)
+            call.start(other, "VP8" if video else None, "opus" if audio else None, endpoint)
+            seer = other if direction == "send" else under
+        under.start(call.control, endpoint, direction, video, audio)
+        return under, seer
+
+
+ALL = (Chromium, FirefoxPeers, Aiortc, GStreamer, WHIPClient, FFmpeg)

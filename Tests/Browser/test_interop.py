@@ -20,6 +20,8 @@ QUICK = [
     (peers.GStreamer, "VP8", "opus", "both"),
     (peers.GStreamer, "H264", "PCMU", "receive"),
     (peers.WHIPClient, "VP8", "opus", "send"),
+    (peers.FFmpeg, "VP8", "opus", "send"),
+    (peers.FFmpeg, "H264", "G722", "answers"),
 ]
 
 
@@ -56,6 +58,12 @@ def gstreamer():
 @pytest.fixture(scope="module")
 def whipclient():
     with peers.WHIPClient() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ffmpeg():
+    with peers.FFmpeg() as running:
         yield running
 
 
