@@ -149,8 +149,10 @@ package final class PlainPeer {
     package func expire(at now: Instant) { session.expire(at: now) }
 }
 
-/// Where one kind of packets goes: to the address that the description names, or, behind a NAT, to the one that the
-/// first good packet came from (symmetric RTP, RFC 4961). That is believed once.
+/// Where one kind of packets goes: to the address that the description names, or, if the first good packet comes from
+/// another host, as behind a NAT, to where that came from (symmetric RTP, RFC 4961). That is believed once. On the host
+/// that is named a peer may send from one port and listen at another, as tools do that send and receive apart (RFC 3264,
+/// section 5.1).
 private struct Latch {
     private(set) var remote: SocketAddress?
     private var isSettled = false
@@ -158,7 +160,7 @@ private struct Latch {
     private var localIP: IPAddress?
 
     mutating func named(_ address: SocketAddress?) {
-        if let address, !isSettled { remote = address }
+        if let address, !isSettled || address.ip == remote?.ip { remote = address }
     }
 
     /// Once it is known where the peer is, others are not listened to. Its port may change: senders that are started
@@ -169,7 +171,7 @@ private struct Latch {
         localIP = path.local.ip
         guard !isSettled else { return }
         isSettled = true
-        remote = path.remote
+        if path.remote.ip != remote?.ip { remote = path.remote }
     }
 
     func path(from local: SocketAddress) -> NetworkPath? {

@@ -26,8 +26,6 @@ CODECS = {
     # 16 kHz, though descriptions and time stamps say 8000 (RFC 3551, section 4.5.2).
     "G722": (9, "G722/8000", "", "-c:a g722 -ar 16000 -ac 1"),
 }
-# It reads VP9 by a draft older than RFC 9628: in flexible mode it takes the references for the picture's first byte.
-NOT_TAKEN = {"VP9"}
 RATE = 48000
 
 
@@ -99,11 +97,10 @@ def section(description, kind):
 
 
 class FFmpegPeer:
-    """One ffmpeg sends and another receives: it has no sessions that go both ways. Where both run, all goes through
-    one pair of ports for each kind, as devices do that both send and receive (symmetric RTP, RFC 4961)."""
+    """One ffmpeg sends and another receives, by other ports: it has no sessions that go both ways."""
 
     def __init__(self):
-        self.processes, self.sockets, self.lines = [], [], []
+        self.processes, self.lines = [], []
         self.numbers, self.sounds, self.seen, self.codecs = [], [], {}, {}
 
     def start(self, control, endpoint, direction, video, audio):
@@ -117,9 +114,8 @@ class FFmpegPeer:
             offer = control.invoke(endpoint, "generateOffer", options=options)
             media, profile = chosen(offer, codecs), "RTP/AVPF"
         ports = free_ports(media)
-        near = self._bind(ports) if sends and receives else ports
         if receives:
-            self._receive(describe(media, near), near)
+            self._receive(describe(media, ports), ports)
         own = describe(media, ports, profile, way)
         if offer:
             theirs = control.invoke(endpoint, "processAnswer", answer=own)
@@ -127,39 +123,12 @@ class FFmpegPeer:
             theirs = control.invoke(endpoint, "processOffer", offer=own)
         parts = {kind: section(theirs, kind) for kind in media}
         far = {kind: int(re.match(r"m=\w+ (\d+)", part)[1]) for kind, part in parts.items()}
-        self._relay(near, far)
         if sends:
-            self._send(media, codecs, ports, ports if receives else far)
+            self._send(media, codecs, None if receives else ports, far)
         for kind, (number, _, _) in media.items():
             name = re.search(rf"a=rtpmap:{number} ([\w-]+)/", parts[kind])[1]
             self.codecs |= {f"{kind}.out": name if sends else None, f"{kind}.in": name if receives else None}
         return self
-
-    # Between the server and the two.
-
-    def _bind(self, ports):
-        """Opens the ports that both have in common; returns where the one that receives is to listen."""
-        for kind, port in ports.items():
-            for offset in (0, 1):
-                made = socket.socket(type=socket.SOCK_DGRAM)
-                made.bind(("127.0.0.1", port + offset))
-                self.sockets.append((made, kind, offset))
-        return free_ports(ports)
-
-    def _relay(self, near, far):
-        def run(own, inside, outside):
-            with contextlib.suppress(OSError):
-                while True:
-                    data, source = own.recvfrom(65536)
-                    if source is None:  # the socket is shut
-                        return
-                    own.sendto(data, ("127.0.0.1", inside if source[1] == outside else outside))
-
-        for own, kind, offset in self.sockets:
-            arguments = (own, near[kind] + offset, far[kind] + offset)
-            threading.Thread(target=run, args=arguments, daemon=True).start()
-
-    # The two.
 
     def _launch(self, arguments, **more):
         made = subprocess.Popen(
@@ -175,8 +144,8 @@ class FFmpegPeer:
             arguments += ["-re", "-f", "lavfi", "-i", SOURCES[kind]]
         for index, (kind, (number, _, _)) in enumerate(media.items()):
             arguments += ["-map", f"{index}:{kind[0]}", *CODECS[codecs[kind]][3].split(), "-payload_type", str(number)]
-            # From the ports of the description, unless others do that.
-            local = "" if self.sockets else f"&localrtpport={ports[kind]}&localrtcpport={ports[kind] + 1}"
+            # From the ports of the description, unless somebody listens there.
+            local = f"&localrtpport={ports[kind]}&localrtcpport={ports[kind] + 1}" if ports else ""
             arguments += ["-f", "rtp", f"rtp://127.0.0.1:{to[kind]}?pkt_size=1200{local}"]
         self._launch(arguments, stdin=subprocess.DEVNULL)
 
@@ -234,8 +203,3 @@ class FFmpegPeer:
             except subprocess.TimeoutExpired:
                 made.kill()
                 made.wait()
-        for own, _, _ in self.sockets:
-            # Closing alone does not wake who waits there.
-            with contextlib.suppress(OSError):
-                own.shutdown(socket.SHUT_RDWR)
-            own.close()

@@ -21,7 +21,7 @@ import live  # noqa: E402
 import mark  # noqa: E402
 import recipes  # noqa: E402
 from control import Call  # noqa: E402
-from ffmpeg_peer import CODECS, NOT_TAKEN, FFmpegPeer  # noqa: E402
+from ffmpeg_peer import CODECS, FFmpegPeer  # noqa: E402
 from firefox import Firefox  # noqa: E402
 
 SWITCHES = [
@@ -353,8 +353,7 @@ class FFmpeg:
     def join(self, server, reference, direction, video, audio, started):
         """Makes the pipeline that it is part of, with the reference at the other end where it goes one way only. Adds
         to `started` what is to be stopped; returns the peer and who has to see and hear."""
-        known = CODECS.keys() if direction == "send" else CODECS.keys() - NOT_TAKEN
-        if missing := {video, audio} - {None, *known}:
+        if missing := {video, audio} - {None, *CODECS}:
             raise NotOffered(missing)
         under = self.peer(server)
         # The call ends before its peers do.

@@ -69,6 +69,12 @@ import WebRTC
         #expect(peer.session.incoming(.audio)?.sound?.statistics.packetsReceived == 2)
     }
 
+    @Test func onTheHostThatIsNamedMediaGoToThePortThatIsNamed() throws {
+        let peer = try peer(at: "192.0.2.2")
+        send(peer, from: SocketAddress(named.ip, 4444))
+        #expect(peer.remoteRTP == named && peer.session.incoming(.audio)?.sound?.statistics.packetsReceived == 1)
+    }
+
     @Test func oneWhoIsNowhereIsSentNothing() throws {
         let peer = try peer(at: "0.0.0.0")
         var sent = 0

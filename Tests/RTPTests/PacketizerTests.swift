@@ -93,6 +93,22 @@ struct PacketizerTests {
         }
     }
 
+    /// I, P, then F where the references are named; B and E in the only packet.
+    @Test("VP9 names its references in flexible mode only", arguments: [true, false])
+    func references(isFlexible: Bool) throws {
+        var random = SeededRandom(seed: 5)
+        let frame = TestFrames.frame(.vp9, isKey: false, count: 50, &random)
+        let packetizer = Packetizer(codec: .vp9, vp9Mode: isFlexible ? .flexible : .nonFlexible)
+        let cut = try packetizer.packetize(frame, format: TestFrames.format(.vp9), sizeMax: 600)
+        let payload = try #require(cut.payloads(PictureNumbers(pictureID: 0x123, tl0PictureIndex: 0)).first)
+        let descriptor: [UInt8] = isFlexible ? [0xDC, 0x81, 0x23, 0x02] : [0xCC, 0x81, 0x23]
+        #expect(
+            Array(payload.prefix(descriptor.count)) == descriptor
+                && payload.count == descriptor.count + frame.payload.count)
+        let info = try info(payload, .vp9)
+        #expect(info.media == descriptor.count..<payload.count && info.start == .yes && !info.isKey)
+    }
+
     @Test func singleNALMode() throws {
         let packetizer = Packetizer(codec: .h264, h264Mode: .singleNAL)
         let frame = EncodedFrame(payload: Payload([0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 0x65]), pts: .zero, isKey: true)

@@ -33,6 +33,8 @@ package class BaseRtpEndpoint: Element {
     package private(set) var mediaState = MediaState.disconnected
     let services: RealTimeServices
     let cutter: FrameCutter
+    /// How VP9 is put into packets for the peer.
+    var vp9Mode: Packetizer.VP9Mode { .flexible }
     /// The RTP side, one per transport, once something was negotiated.
     final var sessions: [RTPSession] = []
     /// Packets of that session get through to the peer now.

@@ -7,6 +7,7 @@ final class FrameCutter {
     private struct Entry {
         let payload: Payload
         let sizeMax: Int
+        let vp9Mode: Packetizer.VP9Mode
         let frame: OutgoingFrame
     }
     private var entries: [Entry] = []
@@ -15,15 +16,17 @@ final class FrameCutter {
     private static let entriesMax = 32
 
     /// The frame's packets of at most `sizeMax` bytes of payload; nil for a frame that is not what its format says.
-    func cut(_ frame: EncodedFrame, _ format: VideoFormat, sizeMax: Int) -> OutgoingFrame? {
-        if let entry = entries.last(where: { $0.payload === frame.payload && $0.sizeMax == sizeMax }) {
-            return entry.frame
+    func cut(
+        _ frame: EncodedFrame, _ format: VideoFormat, sizeMax: Int, vp9Mode: Packetizer.VP9Mode
+    ) -> OutgoingFrame? {
+        let known = entries.last {
+            $0.payload === frame.payload && $0.sizeMax == sizeMax && $0.vp9Mode == vp9Mode
         }
-        guard
-            let packets = try? Packetizer(codec: format.codec).packetize(frame, format: format, sizeMax: sizeMax)
-        else { return nil }
+        if let known { return known.frame }
+        let packetizer = Packetizer(codec: format.codec, vp9Mode: vp9Mode)
+        guard let packets = try? packetizer.packetize(frame, format: format, sizeMax: sizeMax) else { return nil }
         let cut = OutgoingFrame(packets, pts: frame.pts)
-        let entry = Entry(payload: frame.payload, sizeMax: sizeMax, frame: cut)
+        let entry = Entry(payload: frame.payload, sizeMax: sizeMax, vp9Mode: vp9Mode, frame: cut)
         if entries.count < FrameCutter.entriesMax {
             entries.append(entry)
         } else {

@@ -160,7 +160,7 @@ final class RTPSink: MediaSink {
         case .video(let format):
             guard format.codec.rawValue == track.codec.name.lowercased() else { return }
             let sizeMax = endpoint.mtu - RTPSink.headerRoom
-            guard let cut = endpoint.cutter.cut(frame, format, sizeMax: sizeMax) else {
+            guard let cut = endpoint.cutter.cut(frame, format, sizeMax: sizeMax, vp9Mode: endpoint.vp9Mode) else {
                 endpoint.warn("a frame is not what \(format.codec.rawValue) says and was not sent")
                 return
             }

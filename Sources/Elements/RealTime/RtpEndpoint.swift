@@ -113,6 +113,9 @@ package final class RtpEndpoint: BaseRtpEndpoint {
     }
 
     private var now: Instant { context.host.now() }
+    /// Tools of plain RTP read VP9 by older drafts (ffmpeg 5.1).
+    override var vp9Mode: Packetizer.VP9Mode { .nonFlexible }
+
     override func isConnected(_ session: RTPSession) -> Bool {
         peers.values.contains { $0.session === session && $0.isConnected }
     }

@@ -8,15 +8,23 @@ package struct Packetizer: Sendable {
         /// Aggregates and fragments, in decoding order (packetization-mode 1).
         case nonInterleaved = 1
     }
+    package enum VP9Mode: Hashable, Sendable {
+        /// Each picture names those it refers to: what browsers take (RFC 9628, section 3.3).
+        case flexible
+        /// None does, there are no layers: what readers of the format's older drafts take too.
+        case nonFlexible
+    }
     package let codec: VideoCodec
     package let h264Mode: H264Mode
+    package let vp9Mode: VP9Mode
 
     /// Smaller payloads than this are not asked for: each must hold a descriptor and something of the frame.
     package static let payloadSizeMin = 64
 
-    package init(codec: VideoCodec, h264Mode: H264Mode = .nonInterleaved) {
+    package init(codec: VideoCodec, h264Mode: H264Mode = .nonInterleaved, vp9Mode: VP9Mode = .flexible) {
         self.codec = codec
         self.h264Mode = h264Mode
+        self.vp9Mode = vp9Mode
     }
 
     /// Cuts `frame`, whose format is `format` (its configuration goes in front of key frames of H264 and H265), into
@@ -30,7 +38,7 @@ package struct Packetizer: Sendable {
         var result: PacketizedFrame
         switch codec {
         case .vp8: result = VP8Payload.packetize(frame, sizeMax: sizeMax)
-        case .vp9: result = VP9Payload.packetize(frame, format: format, sizeMax: sizeMax)
+        case .vp9: result = VP9Payload.packetize(frame, sizeMax: sizeMax, mode: vp9Mode)
         case .h264: result = try H264Payload.packetize(frame, format: format, sizeMax: sizeMax, mode: h264Mode)
         case .h265: result = try H265Payload.packetize(frame, format: format, sizeMax: sizeMax)
         case .av1: result = try AV1Payload.packetize(frame, format: format, sizeMax: sizeMax)

@@ -115,7 +115,7 @@ enum VP9Payload {
         }
     }
 
-    static func packetize(_ frame: EncodedFrame, format: VideoFormat, sizeMax: Int) -> PacketizedFrame {
+    static func packetize(_ frame: EncodedFrame, sizeMax: Int, mode: Packetizer.VP9Mode) -> PacketizedFrame {
         // The encoder's word for the size is in a key frame; the format's may be of the frame before.
         let header = try? frame.payload.withUnsafeBytes { bytes throws(TruncatedError) in try Header(bytes.bytes) }
         let size = header?.size
@@ -123,7 +123,8 @@ enum VP9Payload {
         var result = PacketizedFrame(
             payload: frame.payload, isKey: frame.isKey,
             descriptor: .vp9(
-                width: fits ? UInt16(size?.width ?? 0) : 0, height: fits ? UInt16(size?.height ?? 0) : 0))
+                width: fits ? UInt16(size?.width ?? 0) : 0, height: fits ? UInt16(size?.height ?? 0) : 0,
+                isFlexible: mode == .flexible))
         result.cut(0..<frame.payload.count, sizeMax: sizeMax)
         return result
     }
