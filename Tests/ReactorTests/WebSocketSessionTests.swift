@@ -121,6 +121,16 @@ import Testing
         await rig.server.stop()
     }
 
+    /// The handshake of RFC 6455, section 1.3, with its key.
+    private func upgrade(_ client: RawClient) {
+        client.write(
+            """
+            GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
+            """)
+        #expect(client.read(until: "\r\n\r\n").contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+    }
+
     @Test func silentClientsArePingedAndDropped() async throws {
         let seen = Lock(Seen())
         var options = HTTPServerOptions()
@@ -128,12 +138,7 @@ import Testing
         let rig = rig(options, seen)
         let address = try await rig.listen()
         let silent = RawClient(address)
-        silent.write(
-            """
-            GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
-            """)
-        #expect(silent.read(until: "\r\n\r\n").contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="))
+        upgrade(silent)
         // A polite one stays for as long as it answers.
         let output = try python(
             address.port,
@@ -159,12 +164,7 @@ import Testing
         let rig = rig(options, seen)
         let address = try await rig.listen()
         let client = RawClient(address)
-        client.write(
-            """
-            GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
-            """)
-        _ = client.read(until: "\r\n\r\n")
+        upgrade(client)
         let mask: [UInt8] = [1, 2, 3, 4]
         for _ in 0..<4 {
             switch habit {
@@ -232,12 +232,7 @@ import Testing
         let rig = rig(HTTPServerOptions(), seen)
         let address = try await rig.listen()
         let client = RawClient(address)
-        client.write(
-            """
-            GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
-            """)
-        _ = client.read(until: "\r\n\r\n")
+        upgrade(client)
         await rig.server.stop(grace: .milliseconds(300))
         #expect(client.read().contains("the server is stopping"))
         #expect(seen.withLock { $0.closed } == ["1001 the server is stopping"])
